@@ -1,0 +1,50 @@
+"""`contracts/` and their milestones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from outcomes import data
+from outcomes.selectors.contract_lists import contract_json, contract_milestones
+from patients.api.base import ApiView
+from patients.api.paging import filters_of, page_of
+from patients.errors import Invalid, NotFound
+from patients.services.shapes import Day, Strict, checked
+
+FILTERS = ("as_of", "verdict")
+
+
+class AsOf(Strict):
+    as_of = Day(required=False)
+
+
+class Contracts(ApiView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="contracts_list")
+    def get(self, request: Request) -> Response:
+        return page_of(request, data.contracts(), lambda page: [contract_json(c) for c in page])
+
+
+class ContractMilestones(ApiView):
+    """Milestones of every enrolled and infused patient of the caller's sites, decided live."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter(name, str) for name in FILTERS],
+        responses=OpenApiTypes.OBJECT,
+        operation_id="contract_milestones_list",
+    )
+    def get(self, request: Request, contract: str) -> Response:
+        found = data.find_contract(contract)
+        if found is None:
+            raise NotFound("There is no such contract.")
+        filters = filters_of(request, FILTERS, ordering=())
+        asked: dict[str, Any] = checked(AsOf, {k: v for k, v in filters.items() if k == "as_of"})
+        verdict = filters.get("verdict")
+        if verdict and verdict not in data.VERDICTS:
+            raise Invalid.at("/verdict", "unknown", f"Known verdicts are {', '.join(data.VERDICTS)}.")
+        rows = contract_milestones(found.code, as_of=asked.get("as_of"), verdict=verdict)
+        return page_of(request, rows, lambda page: list(page))

@@ -1,0 +1,3 @@
+from outcomes.models.assessment import Assessment
+
+__all__ = ["Assessment"]

@@ -1,0 +1,171 @@
+"""Who may see which site: the only copy. Row-level security in PostgreSQL follows what is set here.
+
+A connection starts as the role `daymark_app`, which sees no row of any patient until `enter` names the
+sites in the current transaction. `as_owner` is for migrations, roles and bulk loading only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import pghistory
+from django.conf import settings
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from patients.models import Membership, User
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """A signed-in person: roles per site, roles everywhere (an auditor without a site), and contracts."""
+
+    user: UUID
+    username: str
+    roles: Mapping[UUID, frozenset[str]]
+    everywhere: frozenset[str] = frozenset()
+    contracts: frozenset[str] = frozenset()
+
+    @property
+    def any_role(self) -> frozenset[str]:
+        """All roles held anywhere."""
+        found = set(self.everywhere)
+        for roles in self.roles.values():
+            found |= roles
+        return frozenset(found | ({"payer_analyst"} if self.contracts else set()))
+
+    def at(self, site: UUID) -> frozenset[str]:
+        """Roles held at one site."""
+        return self.roles.get(site, frozenset()) | self.everywhere
+
+    def sites(self) -> tuple[UUID, ...]:
+        """Sites whose rows this person may reach."""
+        return tuple(all_sites() if self.everywhere else sorted(self.roles))
+
+
+def principal_of(user: User, *, today: date | None = None) -> Principal:
+    """The person's roles in force today (UTC). An inactive user has none; superuser alone gives none."""
+    roles: dict[UUID, set[str]] = {}
+    everywhere: set[str] = set()
+    contracts: set[str] = set()
+    for row in _memberships(user, today or timezone.now().date()) if user.is_active else ():
+        if row.contract:
+            contracts.add(row.contract)
+        elif row.site_id is None:
+            everywhere.add(row.role)
+        else:
+            roles.setdefault(row.site_id, set()).add(row.role)
+    frozen = {site: frozenset(held) for site, held in roles.items()}
+    return Principal(user.pk, user.username, frozen, frozenset(everywhere), frozenset(contracts))
+
+
+def _memberships(user: User, today: date) -> Iterable[Membership]:
+    in_force = models.Q(to_date__isnull=True) | models.Q(to_date__gte=today)
+    return Membership.objects.filter(in_force, user=user, from_date__lte=today)
+
+
+def staff_at(site: UUID, roles: Iterable[str], *, today: date) -> list[User]:
+    """Active people who hold one of the roles at a site today, by username."""
+    in_force = models.Q(memberships__to_date__isnull=True) | models.Q(memberships__to_date__gte=today)
+    found = User.objects.filter(
+        in_force,
+        is_active=True,
+        memberships__site=site,
+        memberships__role__in=tuple(roles),
+        memberships__from_date__lte=today,
+    )
+    return list(found.distinct().order_by("username"))
+
+
+def enter(principal: Principal) -> None:
+    """Opens the person's sites and contracts for the rest of the current transaction."""
+    _set(principal.sites(), principal.contracts)
+
+
+@contextmanager
+def site_context(sites: Iterable[UUID], *, by: str) -> Iterator[None]:
+    """Opens some sites for a task or command, in a transaction of its own; audit events name `by`."""
+    with transaction.atomic(), pghistory.context(user=by):
+        before = _current()
+        _set(sites, ())
+        yield
+        _put(before)
+
+
+@contextmanager
+def everywhere(*, by: str) -> Iterator[None]:
+    """Opens all sites for a command of the operator."""
+    with site_context(all_sites(), by=by):
+        yield
+
+
+def all_sites() -> list[UUID]:
+    """Ids of all sites, whatever the context."""
+    with connection.cursor() as cursor:
+        cursor.execute("select daymark_all_sites()")
+        return list(cursor.fetchone()[0] or [])
+
+
+def open_site(site: UUID) -> None:
+    """Adds a site that is just being made to the current context."""
+    _set({*(UUID(s) for s in _current()[0].split(",") if s), site}, _current()[1].split(","))
+
+
+def _set(sites: Iterable[UUID], contracts: Iterable[str]) -> None:
+    _put((",".join(sorted(map(str, sites))), ",".join(sorted(contracts))))
+
+
+def _put(values: tuple[str, str]) -> None:
+    if not connection.in_atomic_block:
+        raise RuntimeError("Site context lives in a transaction; open one first.")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select set_config('daymark.sites', %s, true), set_config('daymark.contracts', %s, true)", values
+        )
+
+
+def _current() -> tuple[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select coalesce(current_setting('daymark.sites', true), ''),"
+            " coalesce(current_setting('daymark.contracts', true), '')"
+        )
+        sites, contracts = cursor.fetchone()
+        return sites, contracts
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """The connection as the database owner: migrations, roles, test set-up and bulk loading only."""
+    if settings.MIGRATION_DATABASE_URL:
+        with _owner_connection():
+            yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("set role none")
+    try:
+        yield
+    finally:
+        if not connection.needs_rollback:
+            with connection.cursor() as cursor:
+                cursor.execute("reset role")
+
+
+@contextmanager
+def _owner_connection() -> Iterator[None]:
+    """Swaps the connection for one with the owner's URL (production); never inside a transaction."""
+    if connection.in_atomic_block:
+        raise RuntimeError("The owner's connection cannot be opened inside a transaction.")
+    app: dict[str, Any] = connection.settings_dict
+    connection.close()
+    connection.settings_dict = {**app, **settings.OWNER_DATABASE}
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict = app

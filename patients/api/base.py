@@ -1,0 +1,65 @@
+"""The base of every API view: who asks, which object is meant, and whether the role allows it there.
+
+The object is looked up first: what a person cannot see is 404, whatever the role. Then the role held at
+the object's own site decides: 403.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from patients import matrix
+from patients.access import Principal
+from patients.errors import Forbidden, NotFound
+from patients.models import Patient
+
+
+class ApiView(APIView):
+    """A view whose rights are a row of the access matrix, under the route's name."""
+
+    def principal(self) -> Principal:
+        return self.request.principal  # type: ignore[attr-defined, no-any-return]
+
+    def by(self) -> str:
+        """The name that acts and facts carry."""
+        return self.principal().username
+
+    def allowed(self) -> frozenset[str]:
+        """Roles that may use this route by this method."""
+        match = self.request.resolver_match
+        return matrix.roles(match.view_name if match else "", self.request.method or "")
+
+    def require_at(self, site: UUID) -> None:
+        """Raises Forbidden when none of the person's roles at the site may do this."""
+        if not self.principal().at(site) & self.allowed():
+            raise Forbidden("Your role at this site does not allow this.")
+
+    @property
+    def pseudonymised(self) -> bool:
+        """An auditor sees no names, numbers or free text."""
+        return self.principal().any_role <= {"auditor"}
+
+
+class PatientView(ApiView):
+    """A view below `patients/{id}/`: `self.patient` is loaded, and the role at its site is checked."""
+
+    object_first = True
+    patient: Patient
+
+    def initial(self, request: Request | HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.patient = visible_patient(kwargs["patient"])
+        self.require_at(self.patient.site_id)
+
+
+def visible_patient(pk: UUID) -> Patient:
+    """The patient if it exists in the caller's sites, else NotFound."""
+    found = Patient.objects.select_related("site").filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such patient.")
+    return found

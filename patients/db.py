@@ -1,0 +1,200 @@
+"""Roles, grants, policies and triggers in PostgreSQL, asserted anew after every migration.
+
+`daymark_app` is whom every connection starts as; `daymark_worker` is the same with a view over all sites of
+the few tables in which background work is found; `daymark_payer` has no grant on any table with patient
+data. Facts, acts and audit events can be read and added, never changed: that rests on grants.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import psycopg
+from django.apps import apps
+from django.conf import settings
+from django.db import connection, models
+
+from patients.models.audit import ReadLog, SealedEvent
+from patients.models.base import FactRow
+
+ROOMS = ("patients", "workflow", "outcomes")
+ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
+INSERT_ONLY = ("workflow.act", "patients.sitesetting")
+WORKER_SEES = ("workflow.pathway", "workflow.notice", "workflow.taskdue", "workflow.alert", "patients.site")
+WORKER_WRITES = ("workflow.notice",)
+SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
+SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"
+
+FUNCTIONS = """
+create or replace function daymark_digest(content jsonb) returns bytea language sql immutable
+set search_path = pg_catalog as
+$$ select sha256(convert_to((content - 'digest' - 'site_id')::text, 'UTF8')) $$;
+
+create or replace function daymark_seal() returns trigger language plpgsql
+set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as
+$$ begin new.digest := public.daymark_digest(to_jsonb(new)); return new; end $$;
+
+create or replace function daymark_refuse_truncate() returns trigger language plpgsql as
+$$ begin raise exception 'the rows of % are never emptied', tg_table_name; end $$;
+
+create or replace function daymark_all_sites() returns uuid[] language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as
+$$ select array_agg(id order by id) from public.patients_site $$;
+"""
+
+
+def prepare_roles() -> None:
+    """Makes missing roles, over a connection of its own that starts as the owner."""
+    own = settings.OWNER_DATABASE or connection.settings_dict
+    with psycopg.connect(
+        dbname=own["NAME"],
+        user=own["USER"],
+        password=own["PASSWORD"],
+        host=own["HOST"] or None,
+        port=own["PORT"] or None,
+        autocommit=True,
+    ) as owner:
+        known = {row[0] for row in owner.execute("select rolname from pg_roles")}
+        for role in ROLES:
+            if role not in known:
+                owner.execute(f"create role {role} nologin")
+        owner.execute("grant daymark_app to daymark_worker")
+        login = connection.settings_dict["USER"]
+        if login != own["USER"]:
+            owner.execute(f'grant {", ".join(ROLES)} to "{login}"')
+
+
+def secure() -> None:
+    """Asserts functions, grants, policies, custody keys and triggers. Runs as the owner; may run again."""
+    statements = [FUNCTIONS, *_foreign_grants()]
+    for model in _models():
+        statements += _grants(model)
+        statements += _policies(model)
+        statements += _custody(model)
+        statements += _guards(model)
+    statements += _definers()
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def tenant_tables() -> list[type[models.Model]]:
+    """Models whose rows belong to a site."""
+    return [m for m in _models() if _site_column(m)]
+
+
+def patient_tables() -> list[type[models.Model]]:
+    """Models with a patient and a site: their foreign key to the patient is the pair."""
+    return [m for m in _models() if not issubclass(m, SealedEvent) and _has(m, "patient") and _has(m, "site")]
+
+
+def append_only(model: type[models.Model]) -> bool:
+    """Rows are added and read, nothing else."""
+    return issubclass(model, FactRow | ReadLog) or model._meta.label_lower in INSERT_ONLY
+
+
+def _models() -> list[type[models.Model]]:
+    return [m for room in ROOMS for m in apps.get_app_config(room).get_models()]
+
+
+def _has(model: type[models.Model], name: str) -> bool:
+    return any(f.name == name for f in model._meta.concrete_fields)
+
+
+def _site_column(model: type[models.Model]) -> str:
+    if model._meta.label_lower in ("patients.membership", "patients.membershipsealedevent"):
+        return ""
+    if model._meta.label_lower in ("patients.site", "patients.sitesealedevent"):
+        return "pgh_obj_id" if issubclass(model, SealedEvent) else "id"
+    return "site_id" if _has(model, "site") else ""
+
+
+def _foreign_grants() -> list[str]:
+    """Tables of other applications (sessions, tokens, lock-outs, cache) hold no patient data."""
+    own = {m._meta.db_table for m in _models()}
+    with connection.cursor() as cursor:
+        tables = [t for t in connection.introspection.table_names(cursor) if t not in own]
+    read_only = [t for t in tables if t == "django_migrations"]
+    writable = [t for t in tables if t not in read_only]
+    statements = [f'grant select, insert, update, delete on "{t}" to daymark_app' for t in writable]
+    statements += [f'grant select on "{t}" to daymark_app' for t in read_only]
+    return [*statements, "grant usage on all sequences in schema public to daymark_app"]
+
+
+def _grants(model: type[models.Model]) -> list[str]:
+    table = model._meta.db_table
+    allowed = "select, insert, update, delete"
+    if issubclass(model, SealedEvent):
+        allowed = "select"
+    elif append_only(model):
+        allowed = "select, insert"
+    elif model._meta.label_lower == "patients.patient":
+        allowed = "select, insert, update"
+    return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',
+            f'grant {allowed} on "{table}" to daymark_app']  # fmt: skip
+
+
+def _policies(model: type[models.Model]) -> list[str]:
+    column, table = _site_column(model), model._meta.db_table
+    if not column:
+        return []
+    own = f'"{column}" = any ({SITES}::uuid[])'
+    shared = f' or "patient_id" = any ({SHARED}::uuid[])' if _has(model, "patient") else ""
+    statements = [
+        f'alter table "{table}" enable row level security',
+        *_policy(table, "custodian", "all", "daymark_app", own, own),
+    ]
+    if shared:
+        statements += _policy(table, "shared", "select", "daymark_app", shared.removeprefix(" or "), "")
+    if model._meta.label_lower in WORKER_SEES:
+        statements += _policy(table, "worker", "select", "daymark_worker", "true", "")
+    if model._meta.label_lower in WORKER_WRITES:
+        statements += _policy(table, "worker_writes", "update", "daymark_worker", "true", "true")
+    return statements
+
+
+def _policy(table: str, name: str, verb: str, role: str, using: str, check: str) -> list[str]:
+    checked = f" with check ({check})" if check else ""
+    return [
+        f'drop policy if exists {name} on "{table}"',
+        f'create policy {name} on "{table}" for {verb} to {role} using ({using}){checked}',
+    ]
+
+
+def _custody(model: type[models.Model]) -> list[str]:
+    if model not in patient_tables():
+        return []
+    table, name = model._meta.db_table, f"{model._meta.db_table}_custody"
+    return [
+        f"""do $$ begin if not exists (select 1 from pg_constraint where conname = '{name}') then
+        alter table "{table}" add constraint {name} foreign key (patient_id, site_id)
+        references patients_patient (id, site_id) on update cascade; end if; end $$"""
+    ]
+
+
+def _guards(model: type[models.Model]) -> list[str]:
+    table = model._meta.db_table
+    statements = []
+    if issubclass(model, SealedEvent):
+        statements += _trigger(table, "daymark_seal", "before insert", "for each row")
+    if issubclass(model, SealedEvent) or append_only(model):
+        statements += _trigger(table, "daymark_refuse_truncate", "before truncate", "for each statement")
+    return statements
+
+
+def _trigger(table: str, function: str, when: str, each: str) -> list[str]:
+    return [
+        f'drop trigger if exists {function} on "{table}"',
+        f'create trigger {function} {when} on "{table}" {each} execute function {function}()',
+    ]
+
+
+def _definers() -> Iterable[str]:
+    """Trigger functions write audit events as the owner, whoever made the change."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select p.oid::regprocedure::text from pg_proc p where p.proname like 'pgtrigger\\_%'"
+            " or p.proname = '_pgh_attach_context'"
+        )
+        found = [row[0] for row in cursor.fetchall()]
+    return [f"alter function {f} security definer set search_path = pg_catalog, public, pg_temp" for f in found]

@@ -1,0 +1,79 @@
+"""Errors that a person can act on: each names the field and the mend. The API shows them as problem+json."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of a request. `pointer` is an RFC 6901 path into the request body."""
+
+    pointer: str
+    code: str
+    detail: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class DomainError(Exception):
+    """A request that cannot be carried out: `status` is the HTTP answer, `code` the problem's kind."""
+
+    status = 422
+    code = "invalid"
+    title = "The request cannot be carried out"
+
+    def __init__(self, detail: str, faults: Sequence[Fault] = (), **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.faults = tuple(faults)
+        self.extra = extra
+
+
+class Invalid(DomainError):
+    """Field or rule faults, all at once."""
+
+    title = "Some fields need attention"
+
+    @classmethod
+    def of(cls, *faults: Fault) -> Invalid:
+        return cls("; ".join(f.detail for f in faults), faults)
+
+    @classmethod
+    def at(cls, pointer: str, code: str, detail: str) -> Invalid:
+        return cls.of(Fault(pointer, code, detail))
+
+
+class Malformed(Invalid):
+    """The request itself cannot be read: bad JSON, unknown field, filter or sort key."""
+
+    status = 400
+    code = "malformed"
+    title = "The request cannot be read"
+
+
+class Forbidden(DomainError):
+    status = 403
+    code = "forbidden"
+    title = "Your role does not allow this"
+
+
+class NotFound(DomainError):
+    status = 404
+    code = "not-found"
+    title = "There is no such object"
+
+
+class Conflict(DomainError):
+    status = 409
+    code = "conflict"
+    title = "This conflicts with what is recorded"
+
+
+class Stale(DomainError):
+    """Somebody saved first. `extra` carries `current` and `submitted`."""
+
+    status = 412
+    code = "stale"
+    title = "Somebody else changed this meanwhile"

@@ -1,0 +1,34 @@
+"""Commands of the operator: they see all sites, and audit events name the person at the shell."""
+
+from __future__ import annotations
+
+import getpass
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from patients.access import everywhere
+from patients.errors import DomainError
+
+
+def operator() -> str:
+    """Who runs a command: cli:<user of the operating system>."""
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):
+        return "cli:unknown"
+
+
+class OperatorCommand(BaseCommand):
+    """Runs `run` in one transaction with all sites open; an error that a person can mend ends it with words."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with everywhere(by=operator()):
+                self.run(**options)
+        except DomainError as error:
+            faults = [f"{f.pointer}: {f.detail}" for f in error.faults] or [error.detail]
+            raise CommandError("\n".join(faults)) from error
+
+    def run(self, **options: Any) -> None:
+        raise NotImplementedError

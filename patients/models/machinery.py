@@ -1,0 +1,34 @@
+"""Rows that keep the machinery honest: heartbeats of processes and remembered answers."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Heartbeat(models.Model):
+    """When a process last said that it works."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Idempotency(models.Model):
+    """The answer to a creating request, kept for 24 hours under user, route and key."""
+
+    user_id = models.UUIDField()
+    route = models.CharField(max_length=255)
+    key = models.CharField(max_length=255)
+    body_hash = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
+    body = models.TextField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user_id", "route", "key"], name="idempotency_once")]
+
+    def __str__(self) -> str:
+        return self.key

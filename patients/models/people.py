@@ -1,0 +1,88 @@
+"""Who works with Daymark, and where: users, memberships, sites and their dated settings."""
+
+from __future__ import annotations
+
+import pghistory
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+
+from patients.ids import new_id
+from patients.models.audit import tracked
+from patients.models.base import Identified, one_of
+
+ROLES = ("coordinator", "clinician", "lab_importer", "payer_analyst", "auditor", "site_admin")
+SETTING_KINDS = ("certification", "holiday", "override", "escalation")
+
+
+@pghistory.track(*tracked(), exclude=["password", "last_login"])
+class User(AbstractUser):
+    """A person who signs in. `npi` is the US National Provider Identifier, where there is one."""
+
+    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
+    npi = models.CharField(max_length=10, blank=True)
+    mail_digest = models.BooleanField(default=True)
+
+
+@pghistory.track(*tracked())
+class Site(Identified):
+    """A treatment centre. `timezone` is an IANA name; every date is a calendar date there."""
+
+    code = models.SlugField(max_length=32, unique=True)
+    name = models.CharField(max_length=200)
+    timezone = models.CharField(max_length=64)
+    npi = models.CharField(max_length=10, blank=True)
+    version = models.PositiveIntegerField(default=1)
+
+    def __str__(self) -> str:
+        return self.code
+
+
+@pghistory.track(*tracked())
+class Membership(Identified):
+    """A role at one site, or (payer analysts) for one contract by its code; auditors may have neither."""
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=16)
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+    contract = models.CharField(max_length=64, blank=True)
+    from_date = models.DateField()
+    to_date = models.DateField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            one_of("role", ROLES, "membership_role"),
+            models.CheckConstraint(
+                name="membership_scope",
+                condition=(
+                    models.Q(role="payer_analyst", site__isnull=True) & ~models.Q(contract="")
+                    | models.Q(role="auditor", contract="")
+                    | models.Q(site__isnull=False, contract="")
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role}"
+
+
+@pghistory.track(*tracked())
+class SiteSetting(Identified):
+    """A dated setting of a site, append-only: certification, holiday, override of an assumption, escalation.
+
+    `key` is the pathway of a certification, the name of a holiday or the name of the overridden number.
+    """
+
+    site = models.ForeignKey(Site, on_delete=models.PROTECT, related_name="settings")
+    kind = models.CharField(max_length=16)
+    key = models.CharField(max_length=128)
+    payload = models.JSONField(default=dict)
+    from_on = models.DateField(null=True, blank=True)
+    to_on = models.DateField(null=True, blank=True)
+    recorded_at = models.DateTimeField()
+    by = models.CharField(max_length=150)
+
+    class Meta:
+        constraints = [one_of("kind", SETTING_KINDS, "site_setting_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"

@@ -1,0 +1,191 @@
+"""Plan, infusion, steroid courses, pins: what people decide about one patient."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from patients.api.base import ApiView, PatientView, visible_patient
+from patients.api.idempotency import idempotent
+from patients.api.versions import etag, expected_version
+from patients.errors import NotFound
+from patients.models import Patient
+from patients.services.shapes import checked
+from workflow.models import Infusion
+from workflow.selectors import shown
+from workflow.selectors.acts import patient_of
+from workflow.selectors.decisions import decided, local_date
+from workflow.selectors.facts import history
+from workflow.selectors.plan import preview
+from workflow.services import acts, infusions, pathways, plan, shapes, steroids
+
+
+class PlanPreview(PatientView):
+    @extend_schema(request=shapes.PlanIn, responses=OpenApiTypes.OBJECT, operation_id="plan_preview")
+    def post(self, request: Request, patient: UUID) -> Response:
+        on = checked(shapes.PlanIn, request.data)["infusion_on"]
+        today = local_date(timezone.now(), self.patient.site.timezone)
+        return Response(preview(patient, infusion_on=on, today=today))
+
+
+class Plan(PatientView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="plan_retrieve")
+    def get(self, request: Request, patient: UUID) -> Response:
+        return self._shown(patient)
+
+    @extend_schema(request=shapes.PlanIn, responses=OpenApiTypes.OBJECT, operation_id="plan_book")
+    def put(self, request: Request, patient: UUID) -> Response:
+        fields = checked(shapes.PlanIn, request.data)
+        plan.book(
+            patient=patient, infusion_on=fields["infusion_on"], booked=fields.get("booked", ""), by=self.by()
+        )
+        return self._shown(patient)
+
+    @extend_schema(responses={204: None}, operation_id="plan_cancel")
+    def delete(self, request: Request, patient: UUID) -> Response:
+        plan.cancel(patient=patient, by=self.by())
+        return Response(status=204)
+
+    def _shown(self, patient: UUID) -> Response:
+        known = acts.on_key(patient, "plan", "")
+        on = known[-1].payload["infusion_on"] if known else None
+        result = decided(history(patient), as_of=local_date(timezone.now(), self.patient.site.timezone))
+        body = {
+            "infusion_on": on,
+            "ready": result.decision.ready,
+            "blocked_by": list(result.decision.blocked_by),
+            "dose": shown.dose_json(result.decision.dose),
+        }
+        return etag(Response(body), len(known))
+
+
+class Infusions(PatientView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="infusion_retrieve")
+    def get(self, request: Request, patient: UUID) -> Response:
+        body = infusion_body(self, patient)
+        if body is None:
+            raise NotFound("No infusion is recorded.")
+        return Response(body)
+
+    @extend_schema(
+        request=shapes.InfusionIn, responses={201: OpenApiTypes.OBJECT}, operation_id="infusion_create"
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        fields = checked(shapes.InfusionIn, request.data)
+        row = infusions.record(patient=patient, fields=fields, by=self.by())
+        body = infusion_body(self, patient) or {"id": str(row.pk), "day0": None, "warnings": row.warnings}
+        return Response(body, status=201)
+
+
+def infusion_body(view: PatientView, patient: UUID) -> dict[str, object] | None:
+    """The recorded infusion with its dose, or None."""
+    result = decided(history(patient), as_of=local_date(timezone.now(), view.patient.site.timezone))
+    infusion = result.facts.infusion
+    return shown.infusion_json(infusion, result.decision.dose) if infusion else None
+
+
+class InfusionVoid(PatientView):
+    @extend_schema(request=shapes.ReasonIn, responses={422: None}, operation_id="infusion_void")
+    def post(self, request: Request, patient: UUID) -> Response:
+        checked(shapes.ReasonIn, request.data)
+        if not Infusion.objects.filter(patient_id=patient).exists():
+            raise NotFound("No infusion is recorded.")
+        infusions.refuse_void()
+        return Response(status=204)
+
+
+class SteroidCourses(PatientView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_list")
+    def get(self, request: Request, patient: UUID) -> Response:
+        return Response({"next": None, "previous": None, "results": _courses(self.patient)})
+
+    @extend_schema(
+        request=shapes.SteroidCourseIn, responses={201: OpenApiTypes.OBJECT}, operation_id="steroid_courses_create"
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        fields = checked(shapes.SteroidCourseIn, request.data)
+        course = steroids.start(patient=patient, fields=fields, by=self.by())
+        return etag(Response(_course(self.patient, course), status=201), 1)
+
+
+class CourseView(ApiView):
+    """A view below `steroid-courses/{id}/`: the course's patient is looked up, then the role at its site."""
+
+    object_first = True
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        owner = patient_of("steroid", str(kwargs["course"]))
+        if owner is None:
+            raise NotFound("There is no such steroid course.")
+        self.patient = visible_patient(owner)
+        self.require_at(self.patient.site_id)
+
+
+class SteroidCourse(CourseView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_retrieve")
+    def get(self, request: Request, course: UUID) -> Response:
+        version = len(acts.on_key(self.patient.pk, "steroid", str(course)))
+        return etag(Response(_course(self.patient, str(course))), version)
+
+    @extend_schema(
+        request=shapes.SteroidChangeIn, responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_change"
+    )
+    def patch(self, request: Request, course: UUID) -> Response:
+        fields = checked(shapes.SteroidChangeIn, request.data)
+        expected = expected_version(request)
+        steroids.change(
+            patient=self.patient.pk, course=str(course), fields=fields, expected=expected, by=self.by()
+        )
+        return etag(Response(_course(self.patient, str(course))), expected + 1)
+
+
+class SteroidDoses(CourseView):
+    @extend_schema(
+        request=shapes.DoseIn, responses={201: OpenApiTypes.OBJECT}, operation_id="steroid_doses_create"
+    )
+    @idempotent
+    def post(self, request: Request, course: UUID) -> Response:
+        fields = checked(shapes.DoseIn, request.data)
+        steroids.dose(
+            patient=self.patient.pk, course=str(course), on=fields["on"], mg=fields["mg"], by=self.by()
+        )
+        return Response(_course(self.patient, str(course)), status=201)
+
+
+def _courses(patient: Patient) -> list[dict[str, object]]:
+    today = local_date(timezone.now(), patient.site.timezone)
+    return [shown.course_json(c) for c in decided(history(patient.pk), as_of=today).decision.courses]
+
+
+def _course(patient: Patient, course: str) -> dict[str, object]:
+    """The course as decided today; one that starts later is shown as planned."""
+    found = [c for c in _courses(patient) if c["id"] == course]
+    if found:
+        return found[0]
+    payload = acts.on_key(patient.pk, "steroid", course)[-1].payload
+    return {"id": course, **payload, "state": "planned"}
+
+
+class PinsPreview(PatientView):
+    @extend_schema(request=shapes.PinIn, responses=OpenApiTypes.OBJECT, operation_id="pins_preview")
+    def post(self, request: Request, patient: UUID) -> Response:
+        fields = checked(shapes.PinIn, {"reason": "preview", **dict(request.data)})
+        today = local_date(timezone.now(), self.patient.site.timezone)
+        return Response(pathways.preview_pins(patient, fields, today=today))
+
+
+class Pins(PatientView):
+    @extend_schema(request=shapes.PinIn, responses=OpenApiTypes.OBJECT, operation_id="pins_move")
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        fields = checked(shapes.PinIn, request.data)
+        return Response(pathways.move_pins(patient=patient, fields=fields, by=self.by()))

@@ -1,0 +1,79 @@
+"""`patients/{id}/<facts>/`: list what is recorded, add one (a correction names what it supersedes)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from patients.api.base import PatientView
+from patients.api.idempotency import idempotent
+from patients.api.paging import page_of
+from patients.models.base import FactRow
+from workflow.selectors.facts import shown_value
+from workflow.services import facts
+
+RENAMED = {"from_on": "from", "to_on": "to", "body_site": "site"}
+HIDDEN = frozenset({"patient", "site", "recorded_site", "onset_on", "drawn_on"})
+FREE_TEXT = frozenset({"note"})
+
+
+class Facts(PatientView):
+    """One kind of fact of one patient; `kind` comes from the route."""
+
+    kind = ""
+
+    def get(self, request: Request, patient: UUID) -> Response:
+        model = facts.KINDS[self.kind][0]
+        rows = model._default_manager.filter(patient_id=patient).order_by("recorded_at", "id")
+        return page_of(request, rows, lambda page: [fact_json(r, self.pseudonymised) for r in page])
+
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        stored = facts.record(patient=patient, kind=self.kind, data=request.data, by=self.by())
+        body = fact_json(stored.row, self.pseudonymised) | ({"disposition": "duplicate"} if stored.duplicate else {})
+        return Response(body, status=200 if stored.duplicate else 201)
+
+
+def fact_json(row: FactRow, pseudonymised: bool = False) -> dict[str, Any]:
+    """A fact in its public shape: the posted fields with id and time of recording."""
+    body: dict[str, Any] = {}
+    for field in row._meta.concrete_fields:
+        if field.name in HIDDEN:
+            continue
+        value = None if pseudonymised and field.name in FREE_TEXT else getattr(row, field.name)
+        body[RENAMED.get(field.name, field.name)] = _json(value)
+    return body
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, UUID):
+        return str(value)
+    if isinstance(value, datetime | date | Decimal):
+        return shown_value(value.normalize() if isinstance(value, Decimal) else value)
+    return value
+
+
+def fact_views() -> Sequence[tuple[str, Any]]:
+    """One view class per kind, with its schema, so that every kind is a route of its own."""
+    views = []
+    for kind, (_, shape, _) in facts.KINDS.items():
+        name = "".join(part.title() for part in kind.split("-")) + "View"
+        view = type(name, (Facts,), {"kind": kind, "__doc__": Facts.__doc__})
+        operation = kind.replace("-", "_")
+        view = extend_schema(methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list")(view)
+        view = extend_schema(
+            methods=["POST"],
+            request=shape,
+            responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+            operation_id=f"{operation}_create",
+        )(view)
+        views.append((kind, view))
+    return views

@@ -1,0 +1,77 @@
+"""`patients/{id}/results/` and a result's versions and retraction."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from patients.api.base import ApiView, PatientView
+from patients.api.idempotency import idempotent
+from patients.api.paging import page_of
+from patients.errors import NotFound
+from patients.models import Result, ResultHead
+from patients.services.shapes import checked
+from workflow.selectors import results as selector
+from workflow.services import intake, shapes
+
+
+class Results(PatientView):
+    """The results that count now; `POST` takes one result or a list."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_list")
+    def get(self, request: Request, patient: UUID) -> Response:
+        heads = ResultHead.objects.filter(patient_id=patient).order_by("collected_at", "lineage")
+        return page_of(request, heads, lambda page: selector.result_rows(page, hide_text=self.pseudonymised))
+
+    @extend_schema(
+        request=shapes.ResultIn,
+        responses={code: OpenApiTypes.OBJECT for code in (200, 201, 202)},
+        operation_id="results_create",
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        many = isinstance(request.data, list)
+        items = request.data if many else [request.data]
+        outcomes = intake.record_results(patient=patient, items=items, by=self.by(), listed=many)
+        bodies = [selector.outcome_json(o) for o in outcomes]
+        if many:
+            return Response(bodies, status=200)
+        return Response(bodies[0], status=STATUS.get(outcomes[0].disposition, 201))
+
+
+STATUS = {"duplicate": 200, "quarantine": 202, "untracked": 202, "result": 201}
+
+
+class ResultView(ApiView):
+    """A view below `results/{id}/`; the result is looked up first, then the role at its site."""
+
+    object_first = True
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        found = Result.objects.filter(pk=kwargs["result"]).first()
+        if found is None:
+            raise NotFound("There is no such result.")
+        self.result = found
+        self.require_at(found.site_id)
+
+
+class Versions(ResultView):
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_versions")
+    def get(self, request: Request, result: UUID) -> Response:
+        rows = Result.objects.filter(lineage=self.result.lineage).order_by("recorded_at", "id")
+        return page_of(request, rows, lambda page: selector.version_rows(page, hide_text=self.pseudonymised))
+
+
+class Retract(ResultView):
+    @extend_schema(request=shapes.ReasonIn, responses=OpenApiTypes.OBJECT, operation_id="results_retract")
+    @idempotent
+    def post(self, request: Request, result: UUID) -> Response:
+        reason = checked(shapes.ReasonIn, request.data)["reason"]
+        row = intake.retract_result(result=self.result, reason=reason, by=self.by())
+        return Response(selector.version_rows([row])[0], status=200)

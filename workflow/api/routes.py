@@ -1,0 +1,34 @@
+"""Routes of this room below /api/v1/."""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from workflow.api import acts, results, worklist
+from workflow.api.facts import fact_views
+
+PATIENT = "patients/<uuid:patient>"
+
+routes = [
+    path(f"{PATIENT}/results/", results.Results.as_view(), name="results"),
+    path("results/<uuid:result>/versions/", results.Versions.as_view(), name="result-versions"),
+    path("results/<uuid:result>/retract/", results.Retract.as_view(), name="result-retract"),
+    *(path(f"{PATIENT}/{kind}/", view.as_view(), name=kind) for kind, view in fact_views()),
+    path(f"{PATIENT}/plan/", acts.Plan.as_view(), name="plan"),
+    path(f"{PATIENT}/plan/preview/", acts.PlanPreview.as_view(), name="plan-preview"),
+    path(f"{PATIENT}/infusion/", acts.Infusions.as_view(), name="infusion"),
+    path(f"{PATIENT}/infusion/void/", acts.InfusionVoid.as_view(), name="infusion-void"),
+    path(f"{PATIENT}/steroid-courses/", acts.SteroidCourses.as_view(), name="steroid-courses"),
+    path("steroid-courses/<uuid:course>/", acts.SteroidCourse.as_view(), name="steroid-course"),
+    path("steroid-courses/<uuid:course>/doses/", acts.SteroidDoses.as_view(), name="steroid-doses"),
+    path(f"{PATIENT}/pins/", acts.Pins.as_view(), name="pins"),
+    path(f"{PATIENT}/pins/preview/", acts.PinsPreview.as_view(), name="pins-preview"),
+    path("worklist/", worklist.Worklist.as_view(), name="worklist"),
+    path("worklist/<uuid:task>/complete/", worklist.CompleteTask.as_view(), name="task-complete"),
+    path("worklist/<uuid:task>/waive/", worklist.WaiveTask.as_view(), name="task-waive"),
+    path("worklist/<uuid:task>/miss/", worklist.MissTask.as_view(), name="task-miss"),
+    path("worklist/<uuid:task>/snooze/", worklist.SnoozeTask.as_view(), name="task-snooze"),
+    path("worklist/<uuid:task>/assign/", worklist.AssignTask.as_view(), name="task-assign"),
+    path("alerts/", worklist.Alerts.as_view(), name="alerts"),
+    path("alerts/<uuid:alert>/acknowledge/", worklist.Acknowledge.as_view(), name="alert-acknowledge"),
+]

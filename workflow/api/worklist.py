@@ -1,0 +1,120 @@
+"""`worklist/` and `alerts/`: what needs somebody, and the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from patients.api.base import ApiView
+from patients.api.idempotency import idempotent
+from patients.api.paging import filters_of, page_of
+from patients.errors import NotFound
+from patients.services.shapes import checked
+from workflow.models import Alert, TaskDue
+from workflow.selectors import lists
+from workflow.services import alerts, shapes, worklist
+
+TASK_FILTERS = ("site", "state", "kind", "due_before", "assignee", "patient")
+ALERT_FILTERS = ("site", "state", "patient", "rule")
+
+
+def _parameters(*names: str) -> list[OpenApiParameter]:
+    return [OpenApiParameter(name, str) for name in names]
+
+
+class Worklist(ApiView):
+    @extend_schema(
+        parameters=_parameters(*TASK_FILTERS), responses=OpenApiTypes.OBJECT, operation_id="worklist_list"
+    )
+    def get(self, request: Request) -> Response:
+        rows = lists.tasks(filters_of(request, TASK_FILTERS, ordering=("due_on", "-due_on")))
+        return page_of(request, rows, lists.task_rows)
+
+
+class TaskAct(ApiView):
+    """`worklist/{id}/<act>/`: the act comes from the route."""
+
+    object_first = True
+    act = ""
+    shape = shapes.ReasonIn
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.task = _one(TaskDue.objects.all(), kwargs["task"], "task")
+        self.require_at(self.task.site_id)
+
+    @extend_schema(request=shapes.ReasonIn, responses=OpenApiTypes.OBJECT)
+    @idempotent
+    def post(self, request: Request, task: UUID) -> Response:
+        fields = checked(self.shape, request.data)
+        verb = getattr(worklist, self.act)
+        verb(patient=self.task.patient_id, key=self.task.key, by=self.by(), **fields)
+        return Response(lists.task_rows([_one(TaskDue.objects.all(), task, "task")])[0])
+
+
+class CompleteTask(TaskAct):
+    act = "complete"
+
+
+class WaiveTask(TaskAct):
+    act = "waive"
+
+
+class MissTask(TaskAct):
+    act = "miss"
+
+
+class SnoozeTask(TaskAct):
+    act = "snooze"
+    shape = shapes.SnoozeIn
+
+
+class AssignTask(TaskAct):
+    act = "assign"
+    shape = shapes.AssignIn
+
+
+class Alerts(ApiView):
+    @extend_schema(
+        parameters=_parameters(*ALERT_FILTERS), responses=OpenApiTypes.OBJECT, operation_id="alerts_list"
+    )
+    def get(self, request: Request) -> Response:
+        rows = lists.alerts(filters_of(request, ALERT_FILTERS, ordering=("raised_on", "-raised_on")))
+        return page_of(request, rows, lists.alert_rows)
+
+
+class Acknowledge(ApiView):
+    object_first = True
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        self.alert = _one(Alert.objects.all(), kwargs["alert"], "alert")
+        self.require_at(self.alert.site_id)
+
+    @extend_schema(
+        request=shapes.AcknowledgeIn, responses=OpenApiTypes.OBJECT, operation_id="alerts_acknowledge"
+    )
+    @idempotent
+    def post(self, request: Request, alert: UUID) -> Response:
+        fields = checked(shapes.AcknowledgeIn, request.data)
+        alerts.acknowledge(
+            patient=self.alert.patient_id,
+            alert=alert,
+            decision=fields["decision"],
+            note=fields.get("note", ""),
+            by=self.by(),
+        )
+        return Response(lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0])
+
+
+def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:
+    found = rows.select_related("patient", "site").filter(pk=pk).first()
+    if found is None:
+        raise NotFound(f"There is no such {noun}.")
+    return found

@@ -1,0 +1,199 @@
+"""The pathway and policy files that ship, read once. The only place in workflow that reads them.
+
+A file is `protocols/<code>_v<n>.toml` or `policies/<code>_v<n>.toml`. `LOCK` beside them keeps the SHA-256
+of each released file, because a patient is pinned to a version: what a released file says never changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+from patients.data import catalog
+from workflow.rules.gate_kinds import Known
+from workflow.rules.protocol import Protocol
+from workflow.rules.protocol_parse import (
+    PathwayFile,
+    PolicyFile,
+    Release,
+    merge,
+    merge_faults,
+    parse_pathway,
+    parse_policy,
+)
+from workflow.rules.reading import Fault
+
+HERE = Path(__file__).parent
+F = TypeVar("F", PathwayFile, PolicyFile)
+FOLDERS = {"pathway": HERE / "protocols", "policy": HERE / "policies"}
+
+
+@dataclass(frozen=True, slots=True)
+class FileFault:
+    """A fault of a data file, as `check_protocols` prints it."""
+
+    file: str
+    key: str
+    message: str
+
+
+@cache
+def protocol(
+    pathway: str, pathway_version: str | None, policy: str, policy_version: str | None
+) -> Protocol:
+    """One pathway version under one policy version. None stands for the newest released version.
+
+    Raises LookupError when there is no such version, or the policy does not cover the pathway.
+    """
+    turnaround = {code: analyte.turnaround_days for code, analyte in catalog().analytes.items()}
+    return merge(
+        _version(_pathway_files(), pathway, pathway_version),
+        _version(_policy_files(), policy, policy_version),
+        {code: days for code, days in turnaround.items() if days is not None},
+    )
+
+
+def codes(kind: str) -> frozenset[str]:
+    """The codes of all released files of a kind, "pathway" or "policy"."""
+    return frozenset(r.code for r in releases(kind))
+
+
+def pathways() -> tuple[Release, ...]:
+    """Every version of every pathway with status and effective dates, by code and version."""
+    return releases("pathway")
+
+
+def policies() -> tuple[Release, ...]:
+    return releases("policy")
+
+
+def releases(kind: str) -> tuple[Release, ...]:
+    files = _pathway_files() if kind == "pathway" else _policy_files()
+    return tuple(f.release for f in sorted(files, key=lambda f: (f.release.code, int(f.release.version))))
+
+
+def version_in_force(kind: str, code: str, on: date) -> str:
+    """The newest released version of a pathway or policy that is in force on a date; else LookupError."""
+    found = [r for r in releases(kind) if r.code == code and r.status == "released" and _in_force(r, on)]
+    if not found:
+        raise LookupError(f"no {kind} {code} is in force on {on}")
+    return found[-1].version
+
+
+def covered(pathway: str, policy: str) -> bool:
+    """Whether the newest version of a policy may be used with a pathway."""
+    return _version(_policy_files(), policy, None).covers(pathway)
+
+
+def _in_force(release: Release, on: date) -> bool:
+    return release.effective_from <= on and (release.effective_to is None or on <= release.effective_to)
+
+
+def _version(files: tuple[F, ...], code: str, version: str | None) -> F:
+    found = [f for f in files if f.release.code == code and version in (None, f.release.version)]
+    if version is None:
+        found = [f for f in found if f.release.status == "released"]
+    if not found:
+        raise LookupError(f"there is no {code} version {version or 'released'}")
+    return max(found, key=lambda f: int(f.release.version))
+
+
+def faults() -> tuple[FileFault, ...]:
+    """Every fault of every pathway and policy file, each with file and key; nothing when all is well."""
+    return (*_read()[2], *_merge_faults(), *lock_faults())
+
+
+def lock_faults() -> tuple[FileFault, ...]:
+    """Released files that differ from LOCK or are missing in it, and locked files that are gone."""
+    return tuple(fault for folder in FOLDERS.values() for fault in _lock_faults(folder))
+
+
+def _lock_faults(folder: Path) -> Iterator[FileFault]:
+    locked = _locked(folder)
+    for path in sorted(folder.glob("*.toml")):
+        known = locked.pop(path.name, None)
+        if known is None and _raw(path).get("status") == "released":
+            yield FileFault(_name(path), "status", "is released, but its hash is not in LOCK")
+        elif known not in (None, digest(path)):
+            yield FileFault(_name(path), "", "was edited after its release: make a new version instead")
+    for name in locked:
+        yield FileFault(f"{folder.name}/{name}", "", "is in LOCK, but the file is gone")
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _locked(folder: Path) -> dict[str, str]:
+    """File name to hash, from lines as `sha256sum` writes them."""
+    lines = (folder / "LOCK").read_text().splitlines()
+    return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line.strip())}
+
+
+def _merge_faults() -> Iterator[FileFault]:
+    for policy in _policy_files():
+        name = _file_of("policy", policy.release)
+        known = {p.release.code for p in _pathway_files()}
+        for code in sorted(set(policy.pathways) - known):
+            yield FileFault(name, "pathways", f"“{code}” is no known pathway")
+        for pathway in _pathway_files():
+            if policy.covers(pathway.release.code):
+                yield from (FileFault(name, f.key, f.message) for f in merge_faults(pathway, policy))
+
+
+def _pathway_files() -> tuple[PathwayFile, ...]:
+    return _read()[0]
+
+
+def _policy_files() -> tuple[PolicyFile, ...]:
+    return _read()[1]
+
+
+@cache
+def _read() -> tuple[tuple[PathwayFile, ...], tuple[PolicyFile, ...], tuple[FileFault, ...]]:
+    """All files, parsed; a file with faults is left out, so nobody can be pinned to it."""
+    known = Known(analytes=frozenset(catalog().analytes))
+    found: list[FileFault] = []
+    pathway_files = _parsed("pathway", parse_pathway, known, found)
+    attestations = frozenset(c for f in pathway_files for c in f.protocol.attestation_codes)
+    policy_files = _parsed("policy", parse_policy, replace(known, attestations=attestations), found)
+    return pathway_files, policy_files, tuple(found)
+
+
+def _parsed(
+    kind: str,
+    parse: Callable[[Mapping[str, Any], Known], tuple[F | None, list[Fault]]],
+    known: Known,
+    found: list[FileFault],
+) -> tuple[F, ...]:
+    files = []
+    for path in sorted(FOLDERS[kind].glob("*.toml")):
+        try:
+            parsed, faulty = parse(_raw(path), known)
+        except tomllib.TOMLDecodeError as error:
+            parsed, faulty = None, [Fault("", f"is no TOML: {error}")]
+        if parsed is not None and _name(path) != _file_of(kind, parsed.release):
+            faulty.append(Fault("version", "code and version must be those of the file name"))
+        found.extend(FileFault(_name(path), f.key, f.message) for f in faulty)
+        if parsed is not None and not faulty:
+            files.append(parsed)
+    return tuple(files)
+
+
+def _raw(path: Path) -> dict[str, Any]:
+    return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"
+
+
+def _file_of(kind: str, release: Release) -> str:
+    return f"{FOLDERS[kind].name}/{release.code}_v{release.version}.toml"

@@ -1,0 +1,16 @@
+from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
+from workflow.models.notice import Notice
+from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
+
+__all__ = [
+    "Act",
+    "Alert",
+    "Authorization",
+    "GateDecision",
+    "Infusion",
+    "InfusionSlot",
+    "Kit",
+    "Notice",
+    "Pathway",
+    "TaskDue",
+]

@@ -1,0 +1,441 @@
+"""What is known about one patient: the only input of every decision besides protocol and date.
+
+`History` is everything ever recorded, all versions, in any order. `known()` cuts it to what was known
+at an instant and true by a date, and resolves corrections: `PatientFacts`. Both are plain values; the
+selector fills `History` from the database, tests build it by hand.
+
+Times: `recorded_at` is when Daymark learned a fact (UTC instant); `collected_at`, `onset_at`, `given_on`
+and the like say when it was true. Dates are the site's local calendar dates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, TypeVar
+from uuid import UUID
+
+from patients.rules.versions import active_facts, current
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fact:
+    """What every fact carries. `supersedes` names the fact that this one corrects."""
+
+    id: UUID
+    recorded_at: datetime
+    by: str = ""
+    supersedes: UUID | None = None
+    retracted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResultFact(Fact):
+    """One version of one laboratory result, in the analyte's canonical unit.
+
+    `value` with `comparator` is the number (None for coded results, whose meaning is in `code`);
+    `reference_high` is the upper limit of normal printed with this very result.
+    `suspect`: a soft duplicate that does not count until somebody accepts it.
+    """
+
+    lineage: UUID
+    analyte: str
+    collected_at: datetime
+    collected_on: date
+    precision: str = "second"
+    reported_at: datetime | None = None
+    status: str = "final"
+    value: Decimal | None = None
+    comparator: str = ""
+    code: str | None = None
+    unit: str = ""
+    value_text: str = ""
+    unit_text: str = ""
+    reference_low: Decimal | None = None
+    reference_high: Decimal | None = None
+    uln_source: str = ""
+    assay: str = ""
+    lab: str = ""
+    content_hash: str = ""
+    suspect: bool = False
+
+    @property
+    def final(self) -> bool:
+        """Counts for gates and milestones: final, corrected or amended."""
+        return self.status in FINAL
+
+
+FINAL = frozenset({"final", "corrected", "amended"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BleedFact(Fact):
+    onset_at: datetime
+    onset_on: date
+    site: str
+    joint: bool
+    cause: str
+    life_threatening: bool
+    treated: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FactorUseFact(Fact):
+    product: str
+    iu: Decimal
+    given_on: date
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegimenFact(Fact):
+    """Routine prophylaxis from `from_on` to `to_on` (None: still running)."""
+
+    product: str
+    iu_per_kg: Decimal
+    interval_days: Decimal
+    from_on: date
+    to_on: date | None
+    reason: str = "prophylaxis"
+
+    def covers(self, on: date) -> bool:
+        return self.from_on <= on and (self.to_on is None or on <= self.to_on)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttestationFact(Fact):
+    code: str
+    on: date
+    value: bool = True
+    source: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFact(Fact):
+    """death, liver_transplant, withdrawn, lost_to_follow_up, follow_up_gap, lead_in."""
+
+    kind: str
+    from_on: date
+    to_on: date | None
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoverageFact(Fact):
+    payer: str
+    contract: str
+    from_on: date
+    to_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawFact(Fact):
+    """Blood was drawn, the result is awaited; `panel` is an analyte code or a task kind."""
+
+    panel: str
+    drawn_at: datetime
+    drawn_on: date
+    lab: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InfusionFact(Fact):
+    """The one lifetime dose. `day0` is the site-local date of `started_at`.
+
+    An abandoned infusion with nothing given has used no dose: it is kept, but there is no Day 0.
+    `overridden` lists gate codes let through by `override_by` and `override_second` for `override_reason`.
+    """
+
+    started_at: datetime
+    ended_at: datetime | None
+    day0: date
+    weight_kg: Decimal
+    volume_ml: Decimal
+    outcome: str
+    percent_given: Decimal | None = None
+    place_of_service: str = ""
+    overridden: tuple[str, ...] = ()
+    override_reason: str = ""
+    override_by: str = ""
+    override_second: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def dosed(self) -> bool:
+        return self.outcome != "abandoned" or self.volume_ml > 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KitFact(Fact):
+    ordered_on: date
+    weight_kg: Decimal
+    vials: int
+    received_on: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthorizationFact(Fact):
+    payer: str
+    number: str
+    status: str
+    submitted_on: date | None
+    decided_on: date | None
+    valid_from: date | None
+    valid_to: date | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act(Fact):
+    """A decision somebody made. Kinds and payloads (dates as ISO text):
+
+    plan {"infusion_on": D or null} · pin key pathway|policy {"id", "version"} ·
+    enrolment key <contract code> {"version", "obligations": {...}} · demographics {"birth_date", "sex"} ·
+    complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
+    acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
+    steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
+    steroid-dose key <course id> {"on", "mg"} · void key <infusion id> · confirm-override key <infusion id>
+    """
+
+    kind: str
+    key: str
+    payload: Mapping[str, Any]
+    true_on: date
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingItem:
+    """A received item that is no fact yet: it waits on the quarantine desk."""
+
+    id: UUID
+    analyte: str
+    reason: str
+    received_at: datetime
+    collected_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One dated row of a site's settings: certification, holiday or override of an assumption."""
+
+    kind: str
+    key: str
+    recorded_at: datetime
+    from_on: date | None = None
+    to_on: date | None = None
+    payload: Mapping[str, Any] = field(default_factory=dict)
+
+    def holds(self, on: date) -> bool:
+        return (self.from_on is None or self.from_on <= on) and (self.to_on is None or on <= self.to_on)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    id: UUID
+    birth_date: date
+    sex: str = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True)
+class History:
+    """All that was ever recorded about one patient, every version, in any order."""
+
+    person: Person
+    timezone: str
+    site_code: str = ""
+    settings: tuple[Setting, ...] = ()
+    results: tuple[ResultFact, ...] = ()
+    waiting: tuple[WaitingItem, ...] = ()
+    bleeds: tuple[BleedFact, ...] = ()
+    factor_uses: tuple[FactorUseFact, ...] = ()
+    regimens: tuple[RegimenFact, ...] = ()
+    attestations: tuple[AttestationFact, ...] = ()
+    events: tuple[EventFact, ...] = ()
+    coverages: tuple[CoverageFact, ...] = ()
+    draws: tuple[DrawFact, ...] = ()
+    infusions: tuple[InfusionFact, ...] = ()
+    kits: tuple[KitFact, ...] = ()
+    authorizations: tuple[AuthorizationFact, ...] = ()
+    acts: tuple[Act, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PatientFacts:
+    """The facts that count: one version each, nothing superseded, nothing retracted, sorted by true time.
+
+    `former` holds the versions that once counted and no longer do (corrected or retracted): alerts
+    raised on them must be able to say so. `conflicts` are lineages with two differing finals.
+    """
+
+    person: Person
+    timezone: str
+    site_code: str = ""
+    settings: tuple[Setting, ...] = ()
+    results: tuple[ResultFact, ...] = ()
+    former: tuple[ResultFact, ...] = ()
+    conflicts: frozenset[UUID] = frozenset()
+    waiting: tuple[WaitingItem, ...] = ()
+    bleeds: tuple[BleedFact, ...] = ()
+    factor_uses: tuple[FactorUseFact, ...] = ()
+    regimens: tuple[RegimenFact, ...] = ()
+    attestations: tuple[AttestationFact, ...] = ()
+    events: tuple[EventFact, ...] = ()
+    coverages: tuple[CoverageFact, ...] = ()
+    draws: tuple[DrawFact, ...] = ()
+    infusion: InfusionFact | None = None
+    kits: tuple[KitFact, ...] = ()
+    authorizations: tuple[AuthorizationFact, ...] = ()
+    acts: tuple[Act, ...] = ()
+
+    @cached_property
+    def by_analyte(self) -> dict[str, tuple[ResultFact, ...]]:
+        """Counting results per analyte, oldest collection first."""
+        grouped: dict[str, list[ResultFact]] = {}
+        for result in self.results:
+            grouped.setdefault(result.analyte, []).append(result)
+        return {analyte: tuple(rows) for analyte, rows in grouped.items()}
+
+    def of(self, analyte: str) -> tuple[ResultFact, ...]:
+        return self.by_analyte.get(analyte, ())
+
+    @cached_property
+    def day0(self) -> date | None:
+        return self.infusion.day0 if self.infusion else None
+
+    @cached_property
+    def acts_by_kind(self) -> dict[str, tuple[Act, ...]]:
+        """Acts per kind, oldest recorded first."""
+        grouped: dict[str, list[Act]] = {}
+        for act in self.acts:
+            grouped.setdefault(act.kind, []).append(act)
+        return {kind: tuple(rows) for kind, rows in grouped.items()}
+
+    def last_act(self, kind: str, key: str = "") -> Act | None:
+        rows = [a for a in self.acts_by_kind.get(kind, ()) if a.key == key]
+        return rows[-1] if rows else None
+
+    @cached_property
+    def planned_on(self) -> date | None:
+        """The booked infusion date, if one is booked."""
+        plan = self.last_act("plan")
+        text = plan.payload.get("infusion_on") if plan else None
+        return date.fromisoformat(text) if text else None
+
+    def attested(self, code: str) -> AttestationFact | None:
+        """The newest attestation of this code, whatever its value."""
+        rows = [a for a in self.attestations if a.code == code]
+        return rows[-1] if rows else None
+
+
+F = TypeVar("F", bound=Fact)
+
+# Acts about the future count from the moment they were recorded, whatever date is asked about.
+UNDATED_ACTS = frozenset({"plan", "pin", "enrolment", "demographics"})
+
+
+def known(history: History, *, as_of: date, as_known_at: datetime | None = None) -> PatientFacts:
+    """The facts true by `as_of` and recorded by `as_known_at` (None: all that is recorded).
+
+    A status as of a past date equals what would have been shown on that date had everything been
+    recorded on its day. Plans, pins and enrolments count from when they were recorded only.
+    """
+    results, former, conflicts = _results(history.results, as_of, as_known_at)
+    acts = sorted(_kept(history.acts, as_known_at), key=lambda a: (a.recorded_at, a.id))
+    acts = [a for a in acts if a.kind in UNDATED_ACTS or a.true_on <= as_of]
+    return PatientFacts(
+        person=_person(history.person, acts),
+        timezone=history.timezone,
+        site_code=history.site_code,
+        settings=tuple(s for s in history.settings if as_known_at is None or s.recorded_at <= as_known_at),
+        results=results,
+        former=former,
+        conflicts=conflicts,
+        waiting=tuple(w for w in history.waiting if as_known_at is None or w.received_at <= as_known_at),
+        bleeds=_dated(history.bleeds, as_known_at, "onset_on", as_of),
+        factor_uses=_dated(history.factor_uses, as_known_at, "given_on", as_of),
+        regimens=_dated(history.regimens, as_known_at, "from_on", as_of),
+        attestations=_dated(history.attestations, as_known_at, "on", as_of),
+        events=_dated(history.events, as_known_at, "from_on", as_of),
+        coverages=_dated(history.coverages, as_known_at, "from_on", as_of),
+        draws=_dated(history.draws, as_known_at, "drawn_on", as_of),
+        infusion=_infusion(history.infusions, acts, as_known_at, as_of),
+        kits=_dated(history.kits, as_known_at, "ordered_on", as_of),
+        authorizations=tuple(_kept(history.authorizations, as_known_at)),
+        acts=tuple(acts),
+    )
+
+
+def _kept(facts: Iterable[F], as_known_at: datetime | None) -> list[F]:
+    """Facts recorded by then, without repetitions, without superseded and retracted ones."""
+    seen = {f.id: f for f in facts if as_known_at is None or f.recorded_at <= as_known_at}
+    return list(active_facts(seen.values()))
+
+
+def _dated(facts: tuple[F, ...], as_known_at: datetime | None, field_name: str, as_of: date) -> tuple[F, ...]:
+    rows = [f for f in _kept(facts, as_known_at) if getattr(f, field_name) <= as_of]
+    return tuple(sorted(rows, key=lambda f: (getattr(f, field_name), f.recorded_at, f.id)))
+
+
+def _results(
+    versions: tuple[ResultFact, ...], as_of: date, as_known_at: datetime | None
+) -> tuple[tuple[ResultFact, ...], tuple[ResultFact, ...], frozenset[UUID]]:
+    lineages: dict[UUID, dict[UUID, ResultFact]] = {}
+    for row in versions:
+        if row.collected_on <= as_of and (as_known_at is None or row.recorded_at <= as_known_at):
+            lineages.setdefault(row.lineage, {})[row.id] = row
+    counting: list[ResultFact] = []
+    former: list[ResultFact] = []
+    conflicts: set[UUID] = set()
+    for lineage, rows in lineages.items():
+        resolution = current(tuple(rows.values()))
+        if resolution.current is not None:
+            (former if resolution.current.suspect else counting).append(resolution.current)
+        former.extend(resolution.former)
+        if resolution.conflict:
+            conflicts.add(lineage)
+    order = _result_order
+    return tuple(sorted(counting, key=order)), tuple(sorted(former, key=order)), frozenset(conflicts)
+
+
+def _result_order(row: ResultFact) -> tuple[Any, ...]:
+    return (row.collected_at, row.reported_at or row.collected_at, row.content_hash, row.recorded_at, row.id)
+
+
+def _infusion(
+    rows: tuple[InfusionFact, ...], acts: list[Act], as_known_at: datetime | None, as_of: date
+) -> InfusionFact | None:
+    voided = {a.key for a in acts if a.kind == "void"}
+    kept = [i for i in _dated(rows, as_known_at, "day0", as_of) if i.dosed and str(i.id) not in voided]
+    return kept[-1] if kept else None
+
+
+def _person(person: Person, acts: list[Act]) -> Person:
+    told = [a.payload for a in acts if a.kind == "demographics"]
+    if not told:
+        return person
+    latest = {key: value for payload in told for key, value in payload.items()}
+    return Person(
+        id=person.id,
+        birth_date=date.fromisoformat(latest.get("birth_date", person.birth_date.isoformat())),
+        sex=latest.get("sex", person.sex),
+    )
+
+
+def next_true_on(history: History, *, after: date, as_known_at: datetime | None = None) -> date | None:
+    """The first date after `after` on which a fact that is already recorded becomes true."""
+    dated: list[tuple[datetime, date]] = [(r.recorded_at, r.collected_on) for r in history.results]
+    dated += [(b.recorded_at, b.onset_on) for b in history.bleeds]
+    dated += [(u.recorded_at, u.given_on) for u in history.factor_uses]
+    dated += [(r.recorded_at, r.from_on) for r in history.regimens]
+    dated += [(a.recorded_at, a.on) for a in history.attestations]
+    dated += [(e.recorded_at, e.from_on) for e in history.events]
+    dated += [(c.recorded_at, c.from_on) for c in history.coverages]
+    dated += [(d.recorded_at, d.drawn_on) for d in history.draws]
+    dated += [(i.recorded_at, i.day0) for i in history.infusions]
+    dated += [(k.recorded_at, k.ordered_on) for k in history.kits]
+    dated += [(a.recorded_at, a.true_on) for a in history.acts if a.kind not in UNDATED_ACTS]
+    return min((on for at, on in dated if on > after and (as_known_at is None or at <= as_known_at)), default=None)

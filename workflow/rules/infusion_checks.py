@@ -1,0 +1,72 @@
+"""What is odd about an infusion as it was given. It happened, so nothing here refuses it: people are told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, Decimal
+from typing import Any
+
+from workflow.rules.protocol import Dosing
+
+
+def warnings(dosing: Dosing, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """Plain sentences on volume, rate, kit size, time since dilution and observation, in that order."""
+    checks = (_volume, _rate, _kit, _dilution, _observation)
+    return tuple(text for check in checks if (text := check(dosing, given)))
+
+
+def expected_volume(dosing: Dosing, weight_kg: Decimal) -> Decimal:
+    """mL = kg x vg/kg / (vg/mL)."""
+    return weight_kg * dosing.vg_per_kg / dosing.vg_per_ml
+
+
+def _volume(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    expected = expected_volume(dosing, given["weight_kg"])
+    if given["outcome"] != "complete" or given["volume_ml"] == expected:
+        return ""
+    return (
+        f"{_text(given['volume_ml'])} mL were given; {_text(given['weight_kg'])} kg need "
+        f"{_text(expected)} mL. Say why in a note."
+    )
+
+
+def _rate(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    rate, nominal = given.get("rate_ml_h"), dosing.max_rate_ml_h
+    if rate is None or nominal is None or rate <= nominal:
+        return ""
+    return f"The rate of {_text(rate)} mL/h is above the nominal {_text(nominal)} mL/h; it is never given as a bolus."
+
+
+def _kit(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    volume = expected_volume(dosing, given["weight_kg"])
+    vials = int((volume / dosing.vial_ml).to_integral_value(ROUND_CEILING))
+    if dosing.min_vials <= vials <= dosing.max_vials:
+        return ""
+    return f"No kit is listed for {vials} vials; kits have {dosing.min_vials} to {dosing.max_vials}."
+
+
+def _dilution(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    hours = dosing.use_within_hours
+    if hours is None or not _later_than(given.get("diluted_at"), given["started_at"], hours):
+        return ""
+    return f"The infusion started more than {_text(hours)} hours after dilution."
+
+
+def _observation(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    hours, ended, until = dosing.observe_hours, given.get("ended_at"), given.get("observed_until")
+    if hours is None or ended is None or (until is not None and until - ended >= _hours(hours)):
+        return ""
+    return f"Observation for at least {_text(hours)} hours after the end is not recorded."
+
+
+def _later_than(first: datetime | None, second: datetime, hours: Decimal) -> bool:
+    return first is not None and second - first > _hours(hours)
+
+
+def _hours(hours: Decimal) -> timedelta:
+    return timedelta(seconds=int(hours * 3600))
+
+
+def _text(value: Decimal) -> str:
+    return format(value.normalize(), "f")

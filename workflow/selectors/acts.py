@@ -1,0 +1,18 @@
+"""Reads single acts."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from workflow.models import Act
+
+
+def last_key(patient: UUID, kind: str) -> str | None:
+    """The key of the newest act of a kind, if there is one."""
+    rows = Act.objects.filter(patient_id=patient, kind=kind).order_by("-recorded_at", "-id")
+    return rows.values_list("key", flat=True).first()
+
+
+def patient_of(kind: str, key: str) -> UUID | None:
+    """Whom the acts on a key are about."""
+    return Act.objects.filter(kind=kind, key=key).values_list("patient_id", flat=True).first()

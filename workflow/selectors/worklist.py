@@ -1,0 +1,131 @@
+"""What needs somebody now: safety alerts, tasks by state and gates that expire, as plain values.
+
+Row-level security limits every list to the reader's sites. Groups rest on the stored instants of a task's
+window, so a task changes its group at its site's midnight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from django.db.models import CharField, Count, F, Q, QuerySet, Value, Window
+
+from workflow.models import Alert, GateDecision, TaskDue
+from workflow.selectors.lists import state_now
+
+SHOWN = 25
+SOON_DAYS = 7
+COLUMNS = (
+    "id",
+    "patient_id",
+    "key",
+    "kind",
+    "title",
+    "opens_on",
+    "due_on",
+    "closes_on",
+    "missed_on",
+    "booked_on",
+    "due_at",
+    "ended_as",
+    "assignee",
+    "snoozed_until",
+    "payload",
+)
+WHO = {"code": F("patient__code"), "site_code": F("site__code"), "site_name": F("site__name")}
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """One heading of Today: how many there are, and the first of them."""
+
+    code: str
+    count: int
+    rows: tuple[Mapping[str, Any], ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows: of one site (by code), of one person (by username)."""
+
+    site: str = ""
+    assignee: str = ""
+
+    def on(self, rows: QuerySet[Any], *, owned: bool = True) -> QuerySet[Any]:
+        if self.site:
+            rows = rows.filter(site__code=self.site)
+        if self.assignee and owned:
+            rows = rows.filter(assignee=self.assignee)
+        return rows
+
+
+def today_groups(*, now: datetime, today: date, only: Filter = Filter(), shown: int = SHOWN) -> list[Group]:
+    """Alerts, overdue, expiring gates, due, closing; then what comes within a week and what is on hold.
+
+    Three queries whatever the size of the cohort. Each count equals the rows behind it.
+    """
+    tasks = _task_groups(now, today, only, shown)
+    return [
+        _alerts(only, shown),
+        tasks["overdue"],
+        _expiring(today, only, shown),
+        tasks["due"],
+        tasks["closing"],
+        tasks["next"],
+        tasks["hold"],
+    ]
+
+
+def _task_groups(now: datetime, today: date, only: Filter, shown: int) -> dict[str, Group]:
+    """The five groups of tasks in one query: the first rows of each, and how many there are."""
+    week = now + timedelta(days=SOON_DAYS)
+    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=today)
+    wanted = {
+        "overdue": awake & Q(closes_at__lte=now, missed_at__gt=now),
+        "due": awake & Q(due_at__lte=now, closes_at__gt=now),
+        "closing": awake & Q(opens_at__lte=now, due_at__gt=now, closes_at__gt=now, closes_at__lte=week),
+        "next": awake & Q(opens_at__gt=now, opens_at__lte=week),
+        "hold": Q(snoozed_until__gt=today, missed_at__gt=now),
+    }
+    parts = [_some(only, code, condition, shown) for code, condition in wanted.items()]
+    found: dict[str, list[Mapping[str, Any]]] = {code: [] for code in wanted}
+    for row in parts[0].union(*parts[1:], all=True):
+        found[row["group"]].append(row)
+    return {code: _group(code, rows) for code, rows in found.items()}
+
+
+def _some(only: Filter, code: str, condition: Q, shown: int) -> QuerySet[TaskDue, dict[str, Any]]:
+    rows = only.on(TaskDue.objects.filter(condition, ended_as__isnull=True))
+    rows = rows.annotate(
+        state=state_now(), group=Value(code, output_field=CharField()), total=Window(Count("*")), **WHO
+    )
+    return rows.order_by("due_at", "id").values(*COLUMNS, *WHO, "state", "group", "total")[:shown]
+
+
+def _alerts(only: Filter, shown: int) -> Group:
+    rows = only.on(Alert.objects.filter(state="open"), owned=False).annotate(total=Window(Count("*")), **WHO)
+    rows = rows.order_by("raised_on", "id")
+    return _group("alerts", rows.values("id", "patient_id", "rule", "raised_on", "payload", *WHO, "total")[:shown])
+
+
+def _expiring(today: date, only: Filter, shown: int) -> Group:
+    """Gates that will not hold on the booked Day 0; without a booking, those that stop holding within a week."""
+    booked = Q(verdict="expired", patient__pathway__planned_on__isnull=False)
+    week = today + timedelta(days=SOON_DAYS)
+    free = Q(patient__pathway__planned_on__isnull=True)
+    soon = free & Q(verdict="pass", valid_until__gte=today, valid_until__lte=week)
+    rows = only.on(GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True), owned=False)
+    rows = rows.filter(booked | soon).annotate(
+        total=Window(Count("*")), planned_on=F("patient__pathway__planned_on"), **WHO
+    )
+    rows = rows.order_by("valid_until", "id")
+    columns = ("id", "patient_id", "key", "verdict", "valid_until", "payload", "planned_on")
+    return _group("expiring", rows.values(*columns, *WHO, "total")[:shown])
+
+
+def _group(code: str, rows: Iterable[Mapping[str, Any]]) -> Group:
+    kept = tuple(rows)
+    return Group(code, kept[0]["total"] if kept else 0, kept)

@@ -1,0 +1,35 @@
+"""Answers to safety alerts. An alert is a signal to a clinician, never an order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from patients.errors import Conflict, NotFound
+from workflow.models import Act, Alert
+from workflow.services import acts
+from workflow.services.door import Entry, the_door
+
+
+def acknowledge(
+    *, patient: UUID, alert: UUID, decision: str, note: str, by: str, at: datetime | None = None
+) -> Act:
+    """Records what was decided on seeing the alert, and which results were seen.
+
+    A later hit of the same episode that this answer has not seen opens the alert again.
+    Raises NotFound, or Conflict when the alert was withdrawn.
+    """
+    with the_door(patient=patient, by=by, at=at) as entry:
+        return answer(entry, alert=alert, decision=decision, note=note)
+
+
+def answer(entry: Entry, *, alert: UUID, decision: str, note: str) -> Act:
+    """The same within an open door, so that starting a course answers its alert in one transaction."""
+    row = Alert.objects.filter(pathway_id=entry.pathway.pk, id=alert).first()
+    if row is None:
+        raise NotFound("There is no such alert.")
+    if row.state == "withdrawn":
+        raise Conflict("This alert was withdrawn; there is nothing to answer.")
+    seen = [hit["lineage"] for hit in row.payload["hits"]]
+    payload = {"decision": decision, "note": note, "hits": seen}
+    return acts.write(entry, kind="acknowledge", key=str(alert), payload=payload, reason=note)

@@ -1,0 +1,83 @@
+"""The one door: every write about a patient passes here, under the lock of the patient's pathway row.
+
+`the_door` opens one transaction, locks the pathway, gives out the time of recording, and decides the
+patient again before it commits. Nobody else writes facts, acts or what follows from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from patients.errors import NotFound
+from workflow.models import Pathway
+from workflow.selectors.decisions import local_date
+from workflow.services import apply
+
+
+@dataclass(slots=True)
+class Entry:
+    """One visit through the door: whose pathway, who writes, and when it is recorded."""
+
+    pathway: Pathway
+    by: str
+    recorded_at: datetime
+    changed: bool = field(default=False)
+
+    @property
+    def timezone(self) -> str:
+        return self.pathway.site.timezone
+
+    @property
+    def today(self) -> date:
+        """The site's calendar date of the recording."""
+        return local_date(self.recorded_at, self.timezone)
+
+    def stamp(self) -> dict[str, Any]:
+        """The columns that every fact and act row carries."""
+        self.changed = True
+        return {
+            "patient_id": self.pathway.patient_id,
+            "site_id": self.pathway.site_id,
+            "recorded_site_id": self.pathway.site_id,
+            "recorded_at": self.recorded_at,
+            "by": self.by,
+        }
+
+
+@contextmanager
+def the_door(*, patient: UUID, by: str, at: datetime | None = None) -> Iterator[Entry]:
+    """Locks the patient's pathway, lets the caller write, then decides the patient again.
+
+    `at` is the clock (default: now). Facts are recorded at that instant, or a microsecond after the last
+    one if the clock stands or goes back, so the order of recording is never ambiguous.
+    Raises NotFound when the patient does not exist or belongs to a site the caller cannot see.
+    """
+    with transaction.atomic():
+        entry = Entry(_locked(patient), by, at or timezone.now())
+        last = entry.pathway.last_recorded_at
+        if last is not None and entry.recorded_at <= last:
+            entry.recorded_at = last + timedelta(microseconds=1)
+        yield entry
+        if entry.changed:
+            entry.pathway.last_recorded_at = entry.recorded_at
+            apply.decide(entry.pathway, at=entry.recorded_at)
+
+
+def _locked(patient: UUID) -> Pathway:
+    found = (
+        Pathway.objects.select_for_update(of=("self",))
+        .select_related("site", "patient")
+        .filter(patient_id=patient)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such patient.")
+    return found

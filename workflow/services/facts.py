@@ -1,0 +1,174 @@
+"""Facts other than results: bleeds, factor use, regimens, attestations, events, coverage, draws, kits…"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from patients.errors import Invalid
+from patients.models import Attestation, Bleed, Coverage, Draw, Event, FactorUse, Regimen
+from patients.models.base import FactRow
+from patients.services.shapes import Strict, checked
+from workflow import data as files
+from workflow.models import Authorization, Kit
+from workflow.selectors.decisions import local_date
+from workflow.services import shapes
+from workflow.services.door import Entry, the_door
+
+Columns = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What became of a posted fact: its row, and whether it was there before, word for word."""
+
+    row: FactRow
+    duplicate: bool
+
+
+def record(*, patient: UUID, kind: str, data: Any, by: str, at: datetime | None = None) -> Stored:
+    """Records one fact and decides the patient again.
+
+    `kind` is a key of KINDS, `data` the posted object in the public shape. The exact repetition of a fact
+    changes nothing. Raises Invalid or Malformed with every fault, NotFound for an unknown patient.
+    """
+    model, shape, columns = KINDS[kind]
+    fields = checked(shape, data)
+    with the_door(patient=patient, by=by, at=at) as entry:
+        values = columns(fields, entry)
+        _corrects_own(model, entry, values)
+        twin = model._default_manager.filter(patient_id=patient, **_exactly(values)).first()
+        if twin is not None:
+            return Stored(twin, duplicate=True)
+        return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+
+
+def _exactly(values: Mapping[str, Any]) -> Columns:
+    return {(f"{k}__isnull" if v is None else k): (True if v is None else v) for k, v in values.items()}
+
+
+def _corrects_own(model: type[FactRow], entry: Entry, values: Mapping[str, Any]) -> None:
+    """A correction must name a fact of the same kind and patient."""
+    target = values.get("supersedes")
+    if target is None:
+        if values.get("retracted"):
+            raise Invalid.at("/supersedes", "required", "Name the fact that is retracted in supersedes.")
+        return
+    if not model._default_manager.filter(pk=target, patient_id=entry.pathway.patient_id).exists():
+        raise Invalid.at("/supersedes", "unknown", "There is no such fact of this patient to correct.")
+
+
+def _common(fields: Mapping[str, Any]) -> Columns:
+    return {
+        "source": fields.get("source") or "",
+        "source_id": fields.get("source_id") or "",
+        "supersedes": fields.get("supersedes"),
+        "retracted": fields.get("retracted", False),
+    }
+
+
+def _plain(*names: str) -> Callable[[Mapping[str, Any], Entry], Columns]:
+    """Columns with the names of the fields; a missing text is empty, anything else missing is null."""
+
+    def columns(fields: Mapping[str, Any], entry: Entry) -> Columns:
+        return {**_common(fields), **{name: fields.get(name, _blank(name)) for name in names}}
+
+    return columns
+
+
+def _blank(name: str) -> Any:
+    if name in ("note", "lot", "ndc", "number"):
+        return ""
+    return [] if name == "vial_lots" else None
+
+
+def moment(value: datetime | date, timezone: str) -> tuple[datetime, date, str]:
+    """An instant, its site-local date and its precision; a date alone stands for its first moment."""
+    if isinstance(value, datetime):
+        return value, local_date(value, timezone), "second"
+    return datetime.combine(value, time.min, ZoneInfo(timezone)), value, "day"
+
+
+def _past(on: date, entry: Entry, pointer: str) -> None:
+    if on > entry.today:
+        raise Invalid.at(pointer, "future", "This lies in the future; record it when it has happened.")
+
+
+def _bleed(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    at, on, _ = moment(fields["onset_at"], entry.timezone)
+    _past(on, entry, "/onset_at")
+    names = ("joint", "cause", "life_threatening", "treated")
+    return {
+        **_common(fields),
+        **{n: fields[n] for n in names},
+        "body_site": fields["site"],
+        "note": fields.get("note", ""),
+        "onset_at": at,
+        "onset_on": on,
+    }
+
+
+def _draw(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    at, on, _ = moment(fields["drawn_at"], entry.timezone)
+    _past(on, entry, "/drawn_at")
+    return {
+        **_common(fields),
+        "panel": fields["panel"],
+        "lab": fields.get("lab", ""),
+        "drawn_at": at,
+        "drawn_on": on,
+    }
+
+
+def _factor_use(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    _past(fields["given_on"], entry, "/given_on")
+    return _plain("product", "iu", "given_on", "reason")(fields, entry)
+
+
+def _attestation(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    known = files.attestation_codes()
+    if fields["code"] not in known:
+        raise Invalid.at("/code", "unknown", f"Known codes are {', '.join(sorted(known))}.")
+    _past(fields["on"], entry, "/on")
+    return _plain("code", "on", "value", "note")(fields, entry)
+
+
+def _period(*names: str) -> Callable[[Mapping[str, Any], Entry], Columns]:
+    def columns(fields: Mapping[str, Any], entry: Entry) -> Columns:
+        plain = {n: fields.get(n) for n in names}
+        return {**_common(fields), **plain, "from_on": fields["from"], "to_on": fields.get("to")}
+
+    return columns
+
+
+def _coverage(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    return {**_period("payer")(fields, entry), "contract": fields.get("contract") or ""}
+
+
+KINDS: dict[str, tuple[type[FactRow], type[Strict], Callable[[Mapping[str, Any], Entry], Columns]]] = {
+    "bleeds": (Bleed, shapes.BleedIn, _bleed),
+    "factor-uses": (FactorUse, shapes.FactorUseIn, _factor_use),
+    "regimens": (
+        Regimen,
+        shapes.RegimenIn,
+        _period("product", "iu_per_kg", "interval_days", "reason"),
+    ),
+    "attestations": (Attestation, shapes.AttestationIn, _attestation),
+    "events": (Event, shapes.EventIn, _period("kind")),
+    "coverage": (Coverage, shapes.CoverageIn, _coverage),
+    "draws": (Draw, shapes.DrawIn, _draw),
+    "kit": (
+        Kit,
+        shapes.KitIn,
+        _plain("ordered_on", "weight_kg", "vials", "ndc", "received_on", "lot", "vial_lots"),
+    ),
+    "authorizations": (
+        Authorization,
+        shapes.AuthorizationIn,
+        _plain("payer", "number", "status", "submitted_on", "decided_on", "valid_from", "valid_to"),
+    ),
+}

@@ -1,0 +1,115 @@
+"""Day 0: the one lifetime dose, refused while a blocking gate does not pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from patients.errors import Conflict, Fault, Invalid
+from patients.ids import new_id
+from workflow.models import Infusion
+from workflow.rules import gates, infusion_checks, ndc
+from workflow.rules.facts import InfusionFact, PatientFacts, known
+from workflow.rules.protocol import Protocol
+from workflow.selectors.decisions import local_date, pinned
+from workflow.selectors.facts import history
+from workflow.services.door import Entry, the_door
+
+ONCE = "This patient has been infused; the therapy is given once in a lifetime."
+JSON_FIELDS = ("premedication", "interruptions", "reactions", "vitals", "vial_lots")
+
+
+def record(
+    *, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None
+) -> Infusion:
+    """Records the infusion as it was given and starts the calendar after it.
+
+    Raises Invalid naming every gate that blocks on that Day 0 (from the facts collected by then, whenever
+    recorded), and Conflict for a second infusion. Odd but real things are kept as warnings.
+    """
+    if fields.get("override"):
+        raise Invalid.at("/override", "not-available", "Overrides are not open in this version.")
+    with the_door(patient=patient, by=by, at=at) as entry:
+        return _record(entry, fields)
+
+
+def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
+    started = fields["started_at"]
+    if started > entry.recorded_at:
+        raise Invalid.at("/started_at", "future", "The infusion must not start in the future.")
+    day0 = local_date(started, entry.timezone)
+    past = history(entry.pathway.patient_id)
+    facts = known(past, as_of=day0)
+    if facts.infusion or known(past, as_of=entry.today).infusion:
+        raise Conflict(ONCE)
+    protocol = pinned(facts)
+    given = {**fields, "ndc": _ndc(protocol, fields.get("ndc") or "", day0)}
+    candidate = _candidate(given, day0)
+    if candidate.dosed:
+        _allowed(protocol, replace(facts, infusion=candidate), given["place_of_service"])
+    return _stored(entry, given, day0, infusion_checks.warnings(protocol.dosing, given))
+
+
+def _allowed(protocol: Protocol, facts: PatientFacts, place: str) -> None:
+    """Raises Invalid with one fault per blocking gate and for a refused place of service."""
+    on = facts.day0
+    assert on is not None
+    faults = [
+        Fault("/", "gate-blocked", f"{v.title}: {v.reason}", {"gate": v.code, "verdict": v.verdict})
+        for v in gates.judge_all(protocol, facts, on, on)
+        if v.blocks
+    ]
+    allowed = gates.allowed_places(protocol)
+    if allowed and place not in allowed:
+        text = f"Place of service {place} is not allowed; use {', '.join(allowed)}."
+        faults.append(Fault("/place_of_service", "gate-blocked", text, {"gate": "site-of-care"}))
+    if faults:
+        raise Invalid("The infusion is refused: blocking gates do not pass on that day.", faults)
+
+
+def _ndc(protocol: Protocol, text: str, on: date) -> str:
+    """The 11-digit form, or Invalid when it is unknown in form or ambiguous."""
+    if not text:
+        return ""
+    normal = ndc.normalised(text, tuple(k.ndc for k in protocol.dosing.kits))
+    if normal is None:
+        raise Invalid.at("/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code.")
+    return normal
+
+
+def _candidate(given: Mapping[str, Any], day0: date) -> InfusionFact:
+    return InfusionFact(
+        id=UUID(int=0),
+        recorded_at=given["started_at"],
+        started_at=given["started_at"],
+        ended_at=given.get("ended_at"),
+        day0=day0,
+        weight_kg=given["weight_kg"],
+        volume_ml=given["volume_ml"],
+        outcome=given["outcome"],
+        percent_given=given.get("percent_given"),
+        place_of_service=given["place_of_service"],
+    )
+
+
+def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[str, ...]) -> Infusion:
+    columns = {k: v for k, v in given.items() if k != "override" and v is not None}
+    columns |= {k: list(given.get(k) or []) for k in JSON_FIELDS}
+    try:
+        with transaction.atomic():
+            return Infusion.objects.create(
+                id=new_id(), day0=day0, warnings=list(warnings), **columns, **entry.stamp()
+            )
+    except IntegrityError as error:
+        raise Conflict(ONCE) from error
+
+
+def refuse_void() -> None:
+    """An infusion is voided by two clinicians only, which this version does not open yet."""
+    raise Invalid.at("/", "not-available", "Voiding an infusion is not open in this version.")
+

@@ -1,0 +1,71 @@
+"""Notices enter the ledger in the transaction of the fact that caused them; sending is somebody else's work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import connection
+
+from patients.access import staff_at
+from patients.ids import new_id
+from workflow.models import Notice, Pathway
+from workflow.selectors.decisions import local_date
+
+ALERT_ROLES = ("coordinator", "clinician")
+DIGEST_HOUR = 7
+"""Local hour from which a working day's digest may go out."""
+
+DIGEST_SQL = """
+insert into workflow_notice (id, site_id, patient_id, key, kind, rule, occurrence, channel, recipient_id,
+    due_at, count, created_at, next_try_at, leased_by, attempts, error)
+select gen_random_uuid(), s.id, null, 'digest:' || s.id, 'digest', 'digest', l.local::date::text, 'email', u.id,
+    %(now)s, c.n, %(now)s, %(now)s, '', 0, ''
+from patients_site s
+cross join lateral (select %(now)s::timestamptz at time zone s.timezone as local) l
+join patients_membership m on m.site_id = s.id and m.role = 'coordinator'
+    and m.from_date <= l.local::date and (m.to_date is null or m.to_date >= l.local::date)
+join patients_user u on u.id = m.user_id and u.is_active and u.mail_digest and u.email <> ''
+cross join lateral (
+    select count(*) as n from workflow_taskdue t
+    where t.site_id = s.id and t.ended_as is null and t.due_at <= %(now)s and t.missed_at > %(now)s
+      and (t.assignee = '' or t.assignee = u.username)
+      and (t.snoozed_until is null or t.snoozed_until <= l.local::date)
+) c
+where c.n > 0 and extract(hour from l.local) >= %(hour)s and extract(isodow from l.local) < 6
+on conflict do nothing
+"""
+
+
+def alert_notices(pathway: Pathway, alerts: Iterable[UUID], *, at: datetime) -> None:
+    """One notice per new alert and person: coordinators and clinicians of the site, at once."""
+    alerts = list(alerts)
+    if not alerts:
+        return
+    people = staff_at(pathway.site_id, ALERT_ROLES, today=local_date(at, pathway.site.timezone))
+    rows = [_alert(pathway, alert, person.pk, at) for alert in alerts for person in people if person.email]
+    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _alert(pathway: Pathway, alert: UUID, recipient: UUID, at: datetime) -> Notice:
+    return Notice(
+        id=new_id(),
+        site_id=pathway.site_id,
+        patient_id=pathway.patient_id,
+        key=f"alert:{alert}",
+        kind="alert",
+        rule="alert",
+        occurrence="1",
+        recipient_id=recipient,
+        due_at=at,
+        created_at=at,
+        next_try_at=at,
+    )
+
+
+def digest_notices(*, at: datetime) -> int:
+    """One digest per coordinator, site and local working day with something due. Returns how many are new."""
+    with connection.cursor() as cursor:
+        cursor.execute(DIGEST_SQL, {"now": at, "hour": DIGEST_HOUR})
+        return int(cursor.rowcount)

@@ -1,0 +1,46 @@
+"""The booked infusion date: what a date would mean before it is saved, and saving it."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from patients.errors import Conflict, Invalid
+from workflow.models import Act
+from workflow.selectors.plan import preview
+from workflow.services import acts
+from workflow.services.door import Entry, the_door
+
+GIVEN = "The therapy has been given; it is given once, so no date can be planned."
+
+
+def book(
+    *, patient: UUID, infusion_on: date, booked: str = "", by: str, at: datetime | None = None
+) -> Act:
+    """Books the infusion, whether or not gates block on that date; keeps what the move changes.
+
+    `booked` says what happens to follow-ups with a booked date: shift or keep. Raises Conflict after the
+    infusion, Invalid for a date that has passed.
+    """
+    with the_door(patient=patient, by=by, at=at) as entry:
+        _not_given(entry)
+        if infusion_on < entry.today:
+            raise Invalid.at("/infusion_on", "past", "Choose today or a later date.")
+        seen = preview(patient, infusion_on=infusion_on, today=entry.today)
+        payload: dict[str, Any] = {"infusion_on": infusion_on.isoformat(), "changes": seen["changes"]}
+        if booked:
+            payload["booked"] = booked
+        return acts.write(entry, kind="plan", payload=payload)
+
+
+def cancel(*, patient: UUID, by: str, at: datetime | None = None) -> Act:
+    """Takes the booking back; the patient is in screening (or cleared) again."""
+    with the_door(patient=patient, by=by, at=at) as entry:
+        _not_given(entry)
+        return acts.write(entry, kind="plan", payload={"infusion_on": None})
+
+
+def _not_given(entry: Entry) -> None:
+    if entry.pathway.day0 is not None:
+        raise Conflict(GIVEN)

@@ -1,0 +1,261 @@
+"""The shape of every fact that people and scripts send in: the one validation for REST, admin and import.
+
+Names, units and vocabularies are those of the public interface.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from patients.services.shapes import Day, Instant, InstantOrDay, Number, Strict, Text
+
+OUTCOMES = ("complete", "partial", "abandoned")
+CAUSES = ("spontaneous", "traumatic", "unknown")
+USE_REASONS = ("prophylaxis", "bleed", "surgery", "other")
+EVENT_KINDS = ("death", "liver_transplant", "withdrawn", "lost_to_follow_up", "follow_up_gap", "lead_in")
+AUTHORIZATION_STATUSES = ("draft", "submitted", "approved", "denied", "appealed", "withdrawn")
+DECISIONS = ("start_steroids", "observe", "repeat_test", "hepatology_consult", "other")
+
+
+class FactIn(Strict):
+    """What every fact may carry: where it came from and which fact it corrects."""
+
+    source = Text(required=False, allow_blank=True, max_length=64)
+    source_id = Text(required=False, allow_blank=True, max_length=128)
+    supersedes = serializers.UUIDField(required=False, allow_null=True)
+    retracted = serializers.BooleanField(required=False, default=False)
+
+
+class ResultIn(Strict):
+    """One laboratory result as reported. `value` is kept as text; `analyte` or `loinc` says what it is."""
+
+    analyte = Text(required=False, allow_blank=True, max_length=32)
+    loinc = Text(required=False, allow_blank=True, max_length=32)
+    value = Text(required=False, allow_blank=True, allow_null=True, max_length=2000)
+    unit = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    collected_at = InstantOrDay()
+    reported_at = Instant(required=False, allow_null=True)
+    reference_low = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    reference_high = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    assay = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    lab = Text(required=False, allow_blank=True, allow_null=True)
+    status = Text(required=False, allow_blank=True, allow_null=True, max_length=32)
+    source = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    source_id = Text(required=False, allow_blank=True, allow_null=True, max_length=128)
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = data.get("value") if isinstance(data, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            data = {**data, "value": str(value)}
+        return super().to_internal_value(data)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("analyte") and not attrs.get("loinc"):
+            raise serializers.ValidationError({"analyte": "Name the analyte, or give its LOINC code in loinc."})
+        return attrs
+
+
+class BleedIn(FactIn):
+    onset_at = InstantOrDay()
+    site = Text()
+    joint = serializers.BooleanField()
+    cause = serializers.ChoiceField(choices=CAUSES)
+    life_threatening = serializers.BooleanField(default=False)
+    treated = serializers.BooleanField()
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+
+class FactorUseIn(FactIn):
+    product = Text(max_length=64)
+    iu = Number(min_value=0)
+    given_on = Day()
+    reason = serializers.ChoiceField(choices=USE_REASONS)
+
+
+def _orderly(attrs: dict[str, Any], first: str, last: str) -> dict[str, Any]:
+    """Refuses a period whose end lies before its start."""
+    if attrs.get(first) and attrs.get(last) and attrs[last] < attrs[first]:
+        raise serializers.ValidationError({last: f"“{last}” must not be before “{first}”."})
+    return attrs
+
+
+class _Period(FactIn):
+    """A fact with `from` and an optional `to` (both inclusive)."""
+
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {**super().get_fields(), "from": Day(), "to": Day(required=False, allow_null=True)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _orderly(attrs, "from", "to")
+
+
+class RegimenIn(_Period):
+    product = Text(max_length=64)
+    iu_per_kg = Number(min_value=0)
+    interval_days = Number(min_value=0)
+    reason = serializers.ChoiceField(choices=("prophylaxis",), default="prophylaxis")
+
+
+class AttestationIn(FactIn):
+    code = Text(max_length=64)
+    on = Day()
+    value = serializers.BooleanField(default=True)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+
+class EventIn(_Period):
+    kind = serializers.ChoiceField(choices=EVENT_KINDS)
+
+
+class CoverageIn(_Period):
+    payer = Text()
+    contract = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+
+
+class DrawIn(FactIn):
+    panel = Text(max_length=64)
+    drawn_at = InstantOrDay()
+    lab = Text(required=False, allow_blank=True)
+
+
+class KitIn(FactIn):
+    ordered_on = Day()
+    weight_kg = Number(min_value=1, max_value=500)
+    vials = serializers.IntegerField(min_value=1, max_value=1000)
+    ndc = Text(required=False, allow_blank=True, max_length=16)
+    received_on = Day(required=False, allow_null=True)
+    lot = Text(required=False, allow_blank=True, max_length=64)
+    vial_lots = serializers.ListField(child=Text(max_length=64), required=False, max_length=1000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _orderly(attrs, "ordered_on", "received_on")
+
+
+class AuthorizationIn(FactIn):
+    payer = Text()
+    number = Text(required=False, allow_blank=True, max_length=64)
+    status = serializers.ChoiceField(choices=AUTHORIZATION_STATUSES)
+    submitted_on = Day(required=False, allow_null=True)
+    decided_on = Day(required=False, allow_null=True)
+    valid_from = Day(required=False, allow_null=True)
+    valid_to = Day(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _orderly(attrs, "valid_from", "valid_to")
+
+
+class OverrideIn(Strict):
+    """Who takes responsibility for infusing against a blocking gate, and why."""
+
+    reason = Text(max_length=2000)
+    second_person = Text(max_length=150)
+
+
+class InfusionIn(Strict):
+    """What was given on Day 0."""
+
+    started_at = Instant()
+    ended_at = Instant(required=False, allow_null=True)
+    diluted_at = Instant(required=False, allow_null=True)
+    observed_until = Instant(required=False, allow_null=True)
+    weight_kg = Number(min_value=1, max_value=500)
+    volume_ml = Number(min_value=0, max_value=10000)
+    rate_ml_h = Number(required=False, allow_null=True, min_value=0)
+    kit_lot = Text(required=False, allow_blank=True, max_length=64)
+    vial_lots = serializers.ListField(child=Text(max_length=64), required=False, max_length=1000)
+    ndc = Text(required=False, allow_blank=True, max_length=16)
+    place_of_service = Text(max_length=2)
+    outcome = serializers.ChoiceField(choices=OUTCOMES)
+    percent_given = Number(required=False, allow_null=True)
+    premedication = serializers.ListField(child=serializers.JSONField(), required=False)
+    interruptions = serializers.ListField(child=serializers.JSONField(), required=False)
+    reactions = serializers.ListField(child=serializers.JSONField(), required=False)
+    vitals = serializers.ListField(child=serializers.JSONField(), required=False)
+    override = OverrideIn(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        faults: dict[str, str] = {}
+        if attrs.get("ended_at") and attrs["ended_at"] < attrs["started_at"]:
+            faults["ended_at"] = "The infusion must not end before it starts."
+        percent = attrs.get("percent_given")
+        if attrs["outcome"] == "partial" and (percent is None or not 0 < percent < 100):
+            faults["percent_given"] = "Say how many percent were given: more than 0, less than 100."
+        if attrs["outcome"] == "abandoned" and attrs["volume_ml"] > 0:
+            faults["outcome"] = "Something was given: record it as partial with the percent given."
+        if faults:
+            raise serializers.ValidationError(faults)
+        return attrs
+
+
+class SteroidStepIn(Strict):
+    def get_fields(self) -> dict[str, serializers.Field]:
+        return {
+            "from": Day(),
+            "to": Day(required=False, allow_null=True),
+            "mg_per_day": Number(min_value=0, max_value=1000),
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _orderly(attrs, "from", "to")
+
+
+class SteroidCourseIn(Strict):
+    alert = serializers.UUIDField(required=False, allow_null=True)
+    started_on = Day()
+    template = serializers.ChoiceField(choices=("default",), required=False)
+    steps = SteroidStepIn(many=True, required=False, max_length=200)
+    alternative_cause = Text(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if bool(attrs.get("template")) == bool(attrs.get("steps")):
+            raise serializers.ValidationError({"template": "Give either template “default” or your own steps."})
+        return attrs
+
+
+class SteroidChangeIn(Strict):
+    ended_on = Day(required=False, allow_null=True)
+    steps = SteroidStepIn(many=True, required=False, max_length=200)
+    alternative_cause = Text(required=False, allow_blank=True, max_length=2000)
+
+
+class DoseIn(Strict):
+    on = Day()
+    mg = Number(min_value=0, max_value=1000)
+
+
+class PlanIn(Strict):
+    infusion_on = Day()
+    booked = serializers.ChoiceField(choices=("shift", "keep"), required=False)
+
+
+class AcknowledgeIn(Strict):
+    decision = serializers.ChoiceField(choices=DECISIONS)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if attrs["decision"] == "other" and not attrs.get("note"):
+            raise serializers.ValidationError({"note": "Say in a note what was decided."})
+        return attrs
+
+
+class ReasonIn(Strict):
+    reason = Text(max_length=2000)
+
+
+class SnoozeIn(ReasonIn):
+    until = Day()
+
+
+class AssignIn(Strict):
+    assignee = Text(max_length=150, allow_blank=True)
+
+
+class PinIn(Strict):
+    """A move to another pathway or policy version (or another policy)."""
+
+    pathway_version = Text(required=False, max_length=32)
+    policy = Text(required=False, max_length=64)
+    policy_version = Text(required=False, max_length=32)
+    reason = Text(max_length=2000)
