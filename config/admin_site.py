@@ -1,11 +1,16 @@
-"""The admin's own site: only models on its list may be registered."""
+"""The admin's own site: its pages, who opens it, and the list of models that may be registered."""
 
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.admin.apps import AdminConfig
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import resolve_url
+from django.urls import URLPattern, URLResolver, path
 
 ALLOWED = frozenset(
     {
@@ -15,9 +20,9 @@ ALLOWED = frozenset(
         "patients.membership",
         "patients.source",
         "patients.codemap",
-        "patients.patient",
     }
 )
+AUDITED = "sealedevent"
 
 
 class DaymarkAdmin(admin.AdminSite):
@@ -26,13 +31,46 @@ class DaymarkAdmin(admin.AdminSite):
     site_header = site_title = "Daymark"
     index_title = "Records"
     site_url = None
+    enable_nav_sidebar = False
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Registers models of the allowlist; any other (of a third-party application) is left out."""
+        """Registers models of the allowlist and their audit events; any other (of a third party) is left out."""
         models = model_or_iterable if isinstance(model_or_iterable, list | tuple) else [model_or_iterable]
         for model in models:
-            if model._meta.label_lower in ALLOWED:
+            label = model._meta.label_lower
+            if label in ALLOWED or (label.startswith("patients.") and label.endswith(AUDITED)):
                 super().register(model, admin_class, **options)
+
+    def get_urls(self) -> list[URLResolver | URLPattern]:
+        """Our own pages first, so that `/admin/` is Today and the stock index stands at `records/`."""
+        from outcomes.admin import pages as patient_pages
+        from workflow.admin import pages
+
+        own: list[URLResolver | URLPattern] = [
+            path("", self.admin_view(pages.landing), name="index"),
+            path("records/", self.admin_view(self.index), name="records"),
+            *patient_pages.urls(self),
+            *pages.urls(self),
+        ]
+        return own + super().get_urls()
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Coordinators, clinicians and site administrators; being a superuser opens nothing."""
+        from patients.admin.roles import OPENS_ADMIN, holds
+
+        return bool(request.user.is_active and request.user.is_authenticated and holds(request, OPENS_ADMIN))
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The one sign-in page; somebody signed in without a role here is told which are needed."""
+        if request.user.is_authenticated:
+            raise PermissionDenied("This needs the role coordinator, clinician or site_admin.")
+        query = urlencode({"next": request.GET.get("next", request.get_full_path())})
+        return HttpResponseRedirect(f"{resolve_url('account_login')}?{query}")
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from workflow.admin.pages import tabs
+
+        return {**super().each_context(request), "tabs": tabs(request)}
 
 
 class DaymarkAdminConfig(AdminConfig):

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from config import health
+from config.docs import docs
+from outcomes.api.routes import routes as outcomes_routes
+from patients.api.routes import routes as patients_routes
+from workflow.api.routes import routes as workflow_routes
+
+api = [
+    *patients_routes,
+    *workflow_routes,
+    *outcomes_routes,
+    path("schema/", SpectacularJSONAPIView.as_view(), name="schema"),
+    path("docs/", docs, name="docs"),
+]
 
 urlpatterns = [
+    path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("admin/", admin.site.urls),
-    path("accounts/", include("allauth.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("accounts/2fa/", include("allauth.mfa.urls")),
+    path("api/v1/", include((api, "api"))),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
 ]
+handler404 = "config.problems.not_found"
+handler500 = "config.problems.broken"

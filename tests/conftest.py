@@ -139,3 +139,8 @@ def site(everywhere: None) -> Any:
     from tests.factories.people import make_site
 
     return make_site("north")
+
+
+@pytest.fixture
+def db_ready(db: None) -> None:
+    """The database, without any site in view."""

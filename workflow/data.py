@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
-from patients.data import catalog
+from patients.data import catalog, products
 from workflow.rules.gate_kinds import Known
 from workflow.rules.protocol import Protocol
 from workflow.rules.protocol_parse import (
@@ -45,24 +45,29 @@ class FileFault:
 
 
 @cache
-def protocol(
-    pathway: str, pathway_version: str | None, policy: str, policy_version: str | None
-) -> Protocol:
+def protocol(pathway: str, pathway_version: str | None, policy: str, policy_version: str | None) -> Protocol:
     """One pathway version under one policy version. None stands for the newest released version.
 
     Raises LookupError when there is no such version, or the policy does not cover the pathway.
     """
     turnaround = {code: analyte.turnaround_days for code, analyte in catalog().analytes.items()}
-    return merge(
+    merged = merge(
         _version(_pathway_files(), pathway, pathway_version),
         _version(_policy_files(), policy, policy_version),
         {code: days for code, days in turnaround.items() if days is not None},
     )
+    washout = {code: product.washout_days for code, product in products().products.items()}
+    return replace(merged, washout_days={**washout, "": products().unknown_washout_days})
+
+
+def attestation_codes() -> frozenset[str]:
+    """Every attestation code that some pathway asks for."""
+    return frozenset(_all_pathways("attestation_codes"))
 
 
 def codes(kind: str) -> frozenset[str]:
     """The codes of all released files of a kind, "pathway" or "policy"."""
-    return frozenset(r.code for r in releases(kind))
+    return frozenset(r.code for r in releases(kind) if r.status == "released")
 
 
 def pathways() -> tuple[Release, ...]:
@@ -76,7 +81,7 @@ def policies() -> tuple[Release, ...]:
 
 def releases(kind: str) -> tuple[Release, ...]:
     files = _pathway_files() if kind == "pathway" else _policy_files()
-    return tuple(f.release for f in sorted(files, key=lambda f: (f.release.code, int(f.release.version))))
+    return tuple(sorted((f.release for f in files), key=lambda r: (r.code, int(r.version))))
 
 
 def version_in_force(kind: str, code: str, on: date) -> str:
@@ -110,16 +115,16 @@ def faults() -> tuple[FileFault, ...]:
     return (*_read()[2], *_merge_faults(), *lock_faults())
 
 
-def lock_faults() -> tuple[FileFault, ...]:
+def lock_faults(folders: Iterable[Path] | None = None) -> tuple[FileFault, ...]:
     """Released files that differ from LOCK or are missing in it, and locked files that are gone."""
-    return tuple(fault for folder in FOLDERS.values() for fault in _lock_faults(folder))
+    return tuple(fault for folder in folders or FOLDERS.values() for fault in _lock_faults(folder))
 
 
 def _lock_faults(folder: Path) -> Iterator[FileFault]:
     locked = _locked(folder)
     for path in sorted(folder.glob("*.toml")):
         known = locked.pop(path.name, None)
-        if known is None and _raw(path).get("status") == "released":
+        if known is None and _raw(path, []).get("status") == "released":
             yield FileFault(_name(path), "status", "is released, but its hash is not in LOCK")
         elif known not in (None, digest(path)):
             yield FileFault(_name(path), "", "was edited after its release: make a new version instead")
@@ -137,11 +142,16 @@ def _locked(folder: Path) -> dict[str, str]:
     return {name: sha for sha, name in (line.split(maxsplit=1) for line in lines if line.strip())}
 
 
+def forget() -> None:
+    """Reads the files anew at the next question."""
+    _read.cache_clear()
+    protocol.cache_clear()
+
+
 def _merge_faults() -> Iterator[FileFault]:
     for policy in _policy_files():
         name = _file_of("policy", policy.release)
-        known = {p.release.code for p in _pathway_files()}
-        for code in sorted(set(policy.pathways) - known):
+        for code in sorted(set(policy.pathways) - _all_pathways("code")):
             yield FileFault(name, "pathways", f"“{code}” is no known pathway")
         for pathway in _pathway_files():
             if policy.covers(pathway.release.code):
@@ -162,7 +172,7 @@ def _read() -> tuple[tuple[PathwayFile, ...], tuple[PolicyFile, ...], tuple[File
     known = Known(analytes=frozenset(catalog().analytes))
     found: list[FileFault] = []
     pathway_files = _parsed("pathway", parse_pathway, known, found)
-    attestations = frozenset(c for f in pathway_files for c in f.protocol.attestation_codes)
+    attestations = attestation_codes()
     policy_files = _parsed("policy", parse_policy, replace(known, attestations=attestations), found)
     return pathway_files, policy_files, tuple(found)
 
@@ -175,20 +185,33 @@ def _parsed(
 ) -> tuple[F, ...]:
     files = []
     for path in sorted(FOLDERS[kind].glob("*.toml")):
-        try:
-            parsed, faulty = parse(_raw(path), known)
-        except tomllib.TOMLDecodeError as error:
-            parsed, faulty = None, [Fault("", f"is no TOML: {error}")]
+        faulty: list[Fault] = []
+        raw = _raw(path, faulty)
+        parsed, more = parse(raw, known) if not faulty else (None, [])
         if parsed is not None and _name(path) != _file_of(kind, parsed.release):
-            faulty.append(Fault("version", "code and version must be those of the file name"))
+            more.append(Fault("version", "code and version must be those of the file name"))
+        faulty.extend(more)
         found.extend(FileFault(_name(path), f.key, f.message) for f in faulty)
         if parsed is not None and not faulty:
             files.append(parsed)
     return tuple(files)
 
 
-def _raw(path: Path) -> dict[str, Any]:
-    return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+def _all_pathways(key: str) -> set[str]:
+    """What all pathway files, sound or not, say under a key: one faulty file makes no faults in others."""
+    said: set[str] = set()
+    for path in FOLDERS["pathway"].glob("*.toml"):
+        value = _raw(path, []).get(key, [])
+        said.update([value] if isinstance(value, str) else value)
+    return said
+
+
+def _raw(path: Path, faults: list[Fault]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(Fault("", f"is no TOML: {error}"))
+        return {}
 
 
 def _name(path: Path) -> str:

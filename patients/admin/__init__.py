@@ -1,0 +1,5 @@
+"""Stock lists over people, places and laboratory sources."""
+
+from patients.admin import lists
+
+__all__ = ["lists"]

@@ -1,4 +1,6 @@
-"""Stock lists of sites, staff, sources, code maps and audit events. Row-level security limits them to own sites.
+"""Stock lists of sites, staff, sources, code maps and audit events.
+
+Row-level security limits them to own sites.
 
 Users and memberships are readable for signing in, so their lists are narrowed here to own sites.
 """
@@ -12,7 +14,21 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from patients.admin.roles import ReadOnly, holds, principal
-from patients.models import CodeMap, Membership, Site, SiteSetting, Source, User
+from patients.models import (
+    Attestation,
+    Bleed,
+    CodeMap,
+    Event,
+    FactorUse,
+    Membership,
+    Patient,
+    Regimen,
+    Result,
+    Site,
+    SiteSetting,
+    Source,
+    User,
+)
 
 SITE_ADMIN = frozenset({"site_admin"})
 
@@ -41,7 +57,9 @@ class UserAdmin(ReadOnly):
     ordering = ("username",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).filter(memberships__site__in=principal(request).sites()).distinct()
+        return (
+            super().get_queryset(request).filter(memberships__site__in=principal(request).sites()).distinct()
+        )
 
 
 @admin.register(Membership)
@@ -58,7 +76,7 @@ class MembershipAdmin(ReadOnly):
 
 @admin.register(Source)
 class SourceAdmin(ReadOnly):
-    list_display = ("code", "site", "kind", "timezone")
+    list_display = ("code", "site", "sending_app", "sending_facility", "timezone")
     list_select_related = ("site",)
     ordering = ("code",)
 
@@ -73,8 +91,12 @@ class CodeMapAdmin(ReadOnly):
 
 
 class AuditAdmin(ReadOnly):
-    """Audit events of one table, newest first: a site_admin reads those of own sites, others their own acts."""
+    """Audit events of one table, newest first: who, what, when, which row, not the row's content.
 
+    A site_admin reads the events of own sites, others those of their own acts.
+    """
+
+    fields = ("pgh_created_at", "pgh_label", "pgh_obj_id", "actor")
     list_display = ("pgh_created_at", "pgh_label", "pgh_obj_id", "actor")
     list_filter = ("pgh_label",)
     ordering = ("-pgh_created_at",)
@@ -89,3 +111,7 @@ class AuditAdmin(ReadOnly):
     @admin.display(description="by")
     def actor(self, event: Any) -> str:
         return (event.pgh_context or {}).get("user", "")
+
+
+for tracked in (SiteSetting, Source, CodeMap, Patient, Result, Bleed, FactorUse, Regimen, Attestation, Event):
+    admin.site.register(tracked.pgh_event_model, AuditAdmin)

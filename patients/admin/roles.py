@@ -38,7 +38,7 @@ def require(request: HttpRequest, roles: Iterable[str], *, site: UUID | None = N
         raise PermissionDenied(f"This needs the role {' or '.join(sorted(roles))} at this site.")
 
 
-class ReadOnly(admin.ModelAdmin[Any]):
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     """A stock list and a page per row, without any way to change it; `readers` are roles."""
 
     readers: frozenset[str] = OPENS_ADMIN

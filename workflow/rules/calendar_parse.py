@@ -106,9 +106,7 @@ def _slots(group: Node, windows: Windows) -> list[Slot]:
         if tolerance is None:
             group.fault("numbers", f"no window is given for {unit}{number:02d}")
             continue
-        slot = Slot(
-            unit=unit, number=number, before=tolerance[0], after=tolerance[1], authority=authority
-        )
+        slot = Slot(unit=unit, number=number, before=tolerance[0], after=tolerance[1], authority=authority)
         slots.append(replace(slot, mandatory=True) if number in mandatory else slot)
     return slots
 
@@ -125,7 +123,7 @@ def _own_window(group: Node) -> tuple[int, int] | None:
 def nominal_day(slot: Slot) -> int:
     """The earliest day the target can fall on: exact for weeks, the shortest run of months else.
 
-    Any n months are at least 28 + 30·(n − 1) days long, and at least 365 days per whole year.
+    Any n months are at least 28 + 30 * (n - 1) days long, and at least 365 days per whole year.
     """
     if slot.unit == "w":
         return 7 * slot.number

@@ -47,7 +47,7 @@ def _kits(row: Node) -> list[KitSize]:
     """
     first, last = row.whole("first"), row.whole("last")
     pattern, source = row.text("ndc"), row.source()
-    valid_from, valid_to = row.date("valid_from", None), row.date("valid_to", None)
+    valid_from, valid_to = row.day("valid_from", None), row.day("valid_to", None)
     row.close()
     if last < first:
         row.fault("", f"empty band: {first} to {last} vials")

@@ -105,12 +105,16 @@ def _alternatives(node: Node, name: str, known: Known) -> Value:
     """[["INR", "PT"], …]: of each group one analyte is enough."""
     groups = node.table.get(name, [])
     node.read.add(name)
-    if not (isinstance(groups, list) and all(isinstance(g, list) and g for g in groups)):
+    if not isinstance(groups, list) or not all(_is_group(g) for g in groups):
         node.fault(name, "must be a list of lists of analytes")
         return (), UNKNOWN
     for code in (c for group in groups for c in group):
         _must_know(node, name, code, known.analytes, "analyte")
     return tuple(tuple(g) for g in groups), UNKNOWN
+
+
+def _is_group(raw: Any) -> bool:
+    return isinstance(raw, list) and bool(raw) and all(isinstance(code, str) for code in raw)
 
 
 DAYS = Param(lambda node, name, known: node.whole_from(name))

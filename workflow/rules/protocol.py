@@ -29,7 +29,8 @@ class Gate:
     """One pre-treatment gate. `kind` names the rule in `workflow.rules.gates`; `params` are its data.
 
     `params` holds plain values (int, Decimal, str, tuple, Mapping); `sources` says per parameter where
-    its number comes from. Kinds and their parameters:
+    its number comes from. Optional parameters that a file leaves out are None, or an empty tuple. Kinds
+    and their parameters:
 
     age: min_years
     diagnosis: analytes, attestation
@@ -38,7 +39,7 @@ class Gate:
     inhibitor: analytes (one), cutoff, retest_days, validity_days
     titer-information: analytes (one), validity_days, order_from_days, order_to_days, attestation
     titer-threshold: the same and thresholds = ({assay, limit}, ...)  (titer must be below limit)
-    titer-negative: analytes (one), validity_days: any positive fails
+    titer-negative: analytes (one), validity_days, order_from_days, order_to_days: any positive fails
     hepatitis-b: hbsag, anti_hbc, anti_hbc_igm, anti_hbs, dna (analyte codes), validity_days, consult,
         vaccine_days
     reflex: screen, confirm (analyte codes), validity_days, consult, limit (number or absent), name
@@ -219,7 +220,7 @@ class Dosing:
     @property
     def ndcs(self) -> tuple[str, ...]:
         """Every drug code that may be recorded with an infusion of this product."""
-        return tuple(k.ndc for k in self.kits) + tuple(n.ndc for n in self.other_ndcs)
+        return tuple(dict.fromkeys([*(k.ndc for k in self.kits), *(n.ndc for n in self.other_ndcs)]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,7 +268,13 @@ class Protocol:
     planning_horizon_days: int
     attestation_codes: tuple[str, ...] = ()
     plan_passed_grace_days: int = 0
+    washout_days: Mapping[str, int] = field(default_factory=dict)
+    """Days per factor product in which a dose contaminates an activity; "" stands for any other product."""
     hcc_risk: Mapping[str, Any] = field(default_factory=dict)
 
     def gate(self, code: str) -> Gate:
         return next(g for g in self.gates if g.code == code)
+
+    def washout(self, product: str) -> int:
+        """Days after a dose of `product` (any case) during which an activity is contaminated."""
+        return self.washout_days.get(product.strip().upper(), self.washout_days.get("", 0))

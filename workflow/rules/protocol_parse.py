@@ -163,13 +163,19 @@ def _overlaid(gate: Gate, overlay: Overlay | None) -> Gate:
 
 
 def _release(node: Node) -> Release:
+    version = node.text("version")
+    if version and not (version.isascii() and version.isdigit()):
+        node.fault("version", f"“{version}” is no whole number")
+    begin, end = node.day("effective_from") or date.max, node.day("effective_to", None)
+    if end is not None and end < begin:
+        node.fault("effective_to", "lies before effective_from")
     return Release(
         code=node.text("code"),
-        version=node.text("version"),
+        version=version,
         title=node.text("title"),
         status=node.one_of("status", STATUSES),
-        effective_from=node.date("effective_from") or date.max,
-        effective_to=node.date("effective_to", None),
+        effective_from=begin,
+        effective_to=end,
     )
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from workflow.rules.protocol import CERTAINTIES, Source
 
-T = TypeVar("T")
+N = TypeVar("N", int, Decimal)
 UNKNOWN = Source("", "assumption")
 MISSING: Any = object()
 
@@ -47,13 +47,16 @@ class Node:
         return name in self.table
 
     def text(self, name: str, default: str = MISSING) -> str:
-        return self._typed(name, str, "", default)
+        value: str = self._typed(name, str, "", default)
+        return value
 
     def flag(self, name: str, default: bool = MISSING) -> bool:
-        return self._typed(name, bool, False, default)
+        value: bool = self._typed(name, bool, False, default)
+        return value
 
-    def date(self, name: str, default: date | None = MISSING) -> date | None:
-        return self._typed(name, date, None, default)
+    def day(self, name: str, default: date | None = MISSING) -> date | None:
+        value: date | None = self._typed(name, date, None, default)
+        return value
 
     def texts(self, name: str, default: tuple[str, ...] = MISSING) -> tuple[str, ...]:
         rows = self._typed(name, list, [], default)
@@ -74,6 +77,9 @@ class Node:
 
     def tables_at(self, name: str, default: list[Any] = MISSING) -> list[Node]:
         rows = self._typed(name, list, [], default)
+        if not all(isinstance(row, Mapping) for row in rows):
+            self.fault(name, "must be a list of tables")
+            return []
         return [Node(row, f"{self.path(name)}[{i}]", self.faults) for i, row in enumerate(rows)]
 
     def named_tables(self, name: str) -> Iterator[tuple[str, Node]]:
@@ -133,9 +139,8 @@ class Node:
     def steps(self, name: str) -> tuple[tuple[int, Decimal], ...]:
         """A list of pairs (days, amount) with one source."""
         raw, _ = self.sourced(name)
-        rows = [tuple(r) for r in raw] if isinstance(raw, list) else []
-        if rows and all(len(r) == 2 and _is_whole(r[0]) and r[0] > 0 and _as_decimal(r[1]) for r in rows):
-            return tuple((r[0], Decimal(r[1])) for r in rows)
+        if isinstance(raw, list) and raw and all(_is_step(pair) for pair in raw):
+            return tuple((days, Decimal(amount)) for days, amount in raw)
         if raw is not MISSING:
             self.fault(name, "must be a list of [days, amount], all above 0")
         return ()
@@ -161,7 +166,7 @@ class Node:
         self.fault(name, f"must be a {kind.__name__.lower()}")
         return empty
 
-    def _number(self, name: str, default: Any, empty: T, read: Callable[[Any], T | None]) -> tuple[T, Source]:
+    def _number(self, name: str, default: Any, empty: N, read: Callable[[Any], N | None]) -> tuple[N, Source]:
         if not self.has(name) and default is not MISSING:
             return default, UNKNOWN
         raw, source = self.sourced(name)
@@ -171,7 +176,7 @@ class Node:
         if value is None:
             self.fault(name, f"“{raw}” is no number of the right kind")
             return empty, source
-        if value < empty:  # type: ignore[operator]
+        if value < empty:
             self.fault(name, "is negative")
         return value, source
 
@@ -181,4 +186,11 @@ def _is_whole(raw: Any) -> bool:
 
 
 def _as_decimal(raw: Any) -> Decimal | None:
-    return Decimal(raw) if _is_whole(raw) or isinstance(raw, Decimal) else None
+    return Decimal(raw) if _is_whole(raw) or (isinstance(raw, Decimal) and raw.is_finite()) else None
+
+
+def _is_step(pair: Any) -> bool:
+    if not isinstance(pair, list) or len(pair) != 2 or not _is_whole(pair[0]):
+        return False
+    amount = _as_decimal(pair[1])
+    return pair[0] > 0 and amount is not None and amount > 0

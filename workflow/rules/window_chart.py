@@ -61,10 +61,17 @@ class WindowChart:
 
 
 def window(
-    spans: Sequence[Span], *, good: Iterable[tuple[date, date]], today: date, booked: date | None, finding: str
+    spans: Sequence[Span],
+    *,
+    good: Iterable[tuple[date, date]],
+    today: date,
+    booked: date | None,
+    finding: str,
 ) -> WindowChart:
-    """Bars, the days on which all hold, today and the booked date, between two weeks back and the last expiry."""
-    dates = [s.to_on for s in spans] + [today + timedelta(AFTER)] + ([booked + timedelta(7)] if booked else [])
+    """Bars, the days on which all hold, today and the booked date, up to the last expiry."""
+    dates = (
+        [s.to_on for s in spans] + [today + timedelta(AFTER)] + ([booked + timedelta(7)] if booked else [])
+    )
     first, last = _reach(spans, today), max(dates)
     days = (last - first).days
 

@@ -16,3 +16,8 @@ def last_key(patient: UUID, kind: str) -> str | None:
 def patient_of(kind: str, key: str) -> UUID | None:
     """Whom the acts on a key are about."""
     return Act.objects.filter(kind=kind, key=key).values_list("patient_id", flat=True).first()
+
+
+def patients_with(kind: str, key: str) -> list[UUID]:
+    """Patients with an act of a kind on a key."""
+    return list(Act.objects.filter(kind=kind, key=key).values_list("patient_id", flat=True).distinct())

@@ -13,11 +13,11 @@ from typing import Any
 
 from django.db.models import CharField, Count, F, Q, QuerySet, Value, Window
 
+from patients.rules.words import SOON_DAYS
 from workflow.models import Alert, GateDecision, TaskDue
 from workflow.selectors.lists import state_now
 
 SHOWN = 25
-SOON_DAYS = 7
 COLUMNS = (
     "id",
     "patient_id",
@@ -108,16 +108,20 @@ def _some(only: Filter, code: str, condition: Q, shown: int) -> QuerySet[TaskDue
 def _alerts(only: Filter, shown: int) -> Group:
     rows = only.on(Alert.objects.filter(state="open"), owned=False).annotate(total=Window(Count("*")), **WHO)
     rows = rows.order_by("raised_on", "id")
-    return _group("alerts", rows.values("id", "patient_id", "rule", "raised_on", "payload", *WHO, "total")[:shown])
+    return _group(
+        "alerts", rows.values("id", "patient_id", "rule", "raised_on", "payload", *WHO, "total")[:shown]
+    )
 
 
 def _expiring(today: date, only: Filter, shown: int) -> Group:
-    """Gates that will not hold on the booked Day 0; without a booking, those that stop holding within a week."""
+    """Gates that will not hold on the booked Day 0; without a booking, those that end within a week."""
     booked = Q(verdict="expired", patient__pathway__planned_on__isnull=False)
     week = today + timedelta(days=SOON_DAYS)
     free = Q(patient__pathway__planned_on__isnull=True)
     soon = free & Q(verdict="pass", valid_until__gte=today, valid_until__lte=week)
-    rows = only.on(GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True), owned=False)
+    rows = only.on(
+        GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True), owned=False
+    )
     rows = rows.filter(booked | soon).annotate(
         total=Window(Count("*")), planned_on=F("patient__pathway__planned_on"), **WHO
     )

@@ -11,8 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from patients.errors import Conflict, Fault, Invalid
-from patients.ids import new_id
-from workflow.models import Infusion
+from workflow.models import Infusion, InfusionSlot
 from workflow.rules import gates, infusion_checks, ndc
 from workflow.rules.facts import InfusionFact, PatientFacts, known
 from workflow.rules.protocol import Protocol
@@ -76,7 +75,7 @@ def _ndc(protocol: Protocol, text: str, on: date) -> str:
     """The 11-digit form, or Invalid when it is unknown in form or ambiguous."""
     if not text:
         return ""
-    normal = ndc.normalised(text, tuple(k.ndc for k in protocol.dosing.kits))
+    normal = ndc.normalised(text, protocol.dosing.ndcs)
     if normal is None:
         raise Invalid.at("/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code.")
     return normal
@@ -98,13 +97,15 @@ def _candidate(given: Mapping[str, Any], day0: date) -> InfusionFact:
 
 
 def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[str, ...]) -> Infusion:
+    """The row, and with it the one place of a lifetime dose, which the database gives away once."""
     columns = {k: v for k, v in given.items() if k != "override" and v is not None}
     columns |= {k: list(given.get(k) or []) for k in JSON_FIELDS}
     try:
         with transaction.atomic():
-            return Infusion.objects.create(
-                id=new_id(), day0=day0, warnings=list(warnings), **columns, **entry.stamp()
-            )
+            row = Infusion.objects.create(day0=day0, warnings=list(warnings), **columns, **entry.stamp())
+            if row.volume_ml > 0 or row.outcome != "abandoned":
+                InfusionSlot.objects.create(infusion=row, patient_id=row.patient_id, site_id=row.site_id)
+            return row
     except IntegrityError as error:
         raise Conflict(ONCE) from error
 

@@ -100,6 +100,8 @@ def _pins(pathway: str, policy: str, today: date) -> dict[str, dict[str, str]]:
             faults.extend(error.faults)
     if faults:
         raise Invalid.of(*faults)
+    if not data.covered(pathway, policy):
+        raise Invalid.at("/policy", "not-covered", f"The policy “{policy}” does not cover the pathway “{pathway}”.")
     return pins
 
 
@@ -160,3 +162,8 @@ def _shown(row: Patient, fields: Mapping[str, Any]) -> dict[str, str]:
 
 def _texts(fields: Mapping[str, Any]) -> dict[str, str]:
     return {k: str(v) for k, v in fields.items()}
+
+
+def mark_assessed(patient: UUID, seq: int) -> None:
+    """The milestones follow from the decision number `seq`."""
+    Pathway.objects.filter(patient_id=patient, assessed_seq__lt=seq).update(assessed_seq=seq)

@@ -1,0 +1,26 @@
+"""The bell: Celery wakes services on a static schedule. PostgreSQL is the record of what is due and done."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+from celery.signals import setup_logging
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+app = Celery("daymark")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["workflow", "outcomes"])
+app.conf.beat_schedule = {
+    "heartbeat": {"task": "workflow.heartbeat", "schedule": 20.0},
+    "send-notices": {"task": "workflow.send_notices", "schedule": 10.0},
+    "redecide": {"task": "workflow.redecide", "schedule": 60.0},
+    "sweep": {"task": "workflow.sweep", "schedule": 60.0},
+    "assess": {"task": "outcomes.assess", "schedule": 30.0},
+}
+
+
+@setup_logging.connect
+def _keep_our_logging(**_: object) -> None:
+    """Celery leaves logging as the settings say: JSON lines on stderr."""

@@ -1,0 +1,55 @@
+"""The patient page. It stands in this room because a patient's status spans facts, pathway and contracts."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path
+from django.utils import timezone
+
+from outcomes.admin import chart_view, history_view, patient_view
+from outcomes.selectors.status import status_of
+from patients.admin.roles import CARE
+from patients.models import Patient
+from workflow.admin.pages import page, visible
+from workflow.rules.facts import History
+from workflow.selectors.decisions import Decided, decided, local_date
+from workflow.selectors.facts import history
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    return [path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient")]
+
+
+def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
+    """One patient: header, pathway, gates and window until Day 0, plots after it, alerts, tasks, history."""
+    row = visible(request, patient, CARE)
+    known, now = history(patient), timezone.now()
+    today = local_date(now, known.timezone)
+    result = decided(known, as_of=today)
+    status = status_of(patient, result, today, now)
+    return page(request, "workflow/patient.html", row.code, **context(row, status, result, known))
+
+
+def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:
+    """Everything the template shows."""
+    analytes = {t.key: t.analytes for t in result.decision.tasks}
+    return {
+        "patient": row,
+        "status": status,
+        "today": patient_view.iso(status["as_of"]),
+        "day0": patient_view.iso((status["infusion"] or {}).get("day0")),
+        "planned": patient_view.iso((status["plan"] or {}).get("infusion_on")),
+        "strip": patient_view.strip(status),
+        "gates": patient_view.gate_cards(status, row.pk),
+        "window": chart_view.window(status),
+        "alerts": patient_view.alert_cards(status, row.pk),
+        "tasks": patient_view.tasks(status, row.pk, analytes),
+        "alt": chart_view.alt_chart(status, result.facts, result.protocol),
+        "activity": chart_view.activity_chart(status, result.facts, result.protocol),
+        "courses": patient_view.courses(status),
+        "history": history_view.events(known),
+    }

@@ -1,0 +1,33 @@
+"""Who asks: a Bearer token or a session. Either way the person's sites are opened in the transaction."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pghistory
+from django.http import HttpRequest
+from knox.auth import TokenAuthentication
+from rest_framework.authentication import SessionAuthentication
+from rest_framework.request import Request
+
+from patients import access
+
+
+class BearerToken(TokenAuthentication):
+    """`Authorization: Bearer TOKEN`; the token acts with the roles of its user."""
+
+    def authenticate(self, request: Request) -> Any:
+        found = super().authenticate(request)
+        if found is not None:
+            principal = access.principal_of(found[0])
+            access.enter(principal)
+            request._request.principal = principal  # type: ignore[attr-defined]
+            pghistory.context(user=principal.username).__enter__()
+        return found
+
+
+class SignedInSession(SessionAuthentication):
+    """The browser's session, with CSRF protection. The middleware has opened the sites already."""
+
+    def authenticate_header(self, request: Request | HttpRequest) -> str:
+        return "Bearer"

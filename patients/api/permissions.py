@@ -1,0 +1,26 @@
+"""Default deny: a route without a row in the access matrix is open to nobody."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from patients import matrix
+
+
+class MatrixPermission(BasePermission):
+    """The role must be held somewhere; views about one object check it at the object's site, after finding it."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        match = request.resolver_match
+        allowed = matrix.roles(match.view_name if match else "", request.method or "")
+        if matrix.OPEN in allowed:
+            return True
+        principal = getattr(request, "principal", None)
+        if not request.user.is_authenticated or principal is None:
+            return False
+        if matrix.SIGNED_IN in allowed or getattr(view, "object_first", False):
+            return True
+        return bool(principal.any_role & allowed)

@@ -1,0 +1,37 @@
+"""The access matrix: one file says for every route and method which roles may use it."""
+
+from __future__ import annotations
+
+import tomllib
+from functools import cache
+from pathlib import Path
+
+FILE = Path(__file__).parent / "access_matrix.toml"
+OPEN, SIGNED_IN = "open", "signed-in"
+
+
+@cache
+def rows() -> dict[str, dict[str, frozenset[str]]]:
+    """Route name → method → roles (or "open", or "signed-in")."""
+    table = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return {
+        name: {method: frozenset(table["roles"].get(entry, [entry])) for method, entry in row.items() if method != "phi"}
+        for name, row in table["routes"].items()
+    }
+
+
+@cache
+def patient_data() -> frozenset[str]:
+    """Routes whose answers hold patient data; each reading of them is logged."""
+    table = tomllib.loads(FILE.read_text(encoding="utf-8"))
+    return frozenset(name for name, row in table["routes"].items() if row.get("phi"))
+
+
+def roles(route: str, method: str) -> frozenset[str]:
+    """Roles that may use a route by a method; nobody when there is no row. HEAD and OPTIONS are like GET."""
+    row = rows().get(route, {})
+    return row.get("GET" if method in ("HEAD", "OPTIONS") else method, frozenset())
+
+
+def holds_patient_data(route: str) -> bool:
+    return route in patient_data()

@@ -1,0 +1,115 @@
+"""Which version of a result counts, whatever the order and number of arrivals.
+
+Versions of one result are ordered by when the laboratory reported them. A correction replaces; a final
+value replaces a preliminary one; a retraction hides the result until a later final report; two differing
+finals without a correction are a conflict: the earlier report is kept and somebody must look.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+RANK = {"pending": 0, "preliminary": 1, "final": 2, "corrected": 3, "amended": 3, "cancelled": 4, "entered_in_error": 5}
+REPLACING = frozenset({"corrected", "amended"})
+FINAL = frozenset({"final", "corrected", "amended"})
+
+
+class Version(Protocol):
+    """What the resolution needs to know of a version."""
+
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def reported_at(self) -> datetime | None: ...
+    @property
+    def collected_at(self) -> datetime: ...
+    @property
+    def content_hash(self) -> str: ...
+    @property
+    def value(self) -> Decimal | None: ...
+    @property
+    def comparator(self) -> str: ...
+    @property
+    def code(self) -> str | None: ...
+
+
+class Correctable(Protocol):
+    @property
+    def id(self) -> UUID: ...
+    @property
+    def supersedes(self) -> UUID | None: ...
+    @property
+    def retracted(self) -> bool: ...
+
+
+V = TypeVar("V", bound=Version)
+C = TypeVar("C", bound=Correctable)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution(Generic[V]):
+    """`current` counts (None: retracted, cancelled or not there yet); `former` once counted or is passed over."""
+
+    current: V | None
+    former: tuple[V, ...]
+    conflict: bool
+
+
+def current(versions: Sequence[V]) -> Resolution[V]:
+    """Resolves the versions of one result. Equal content counts once."""
+    ordered = sorted({v.content_hash: v for v in sorted(versions, key=_tie)}.values(), key=_order)
+    standing: V | None = None
+    conflict = False
+    for version in ordered:
+        if standing is None or _replaces(version, standing):
+            standing = version
+            conflict = False
+        elif _conflicts(version, standing):
+            conflict = True
+    counts = standing is not None and standing.status in (*FINAL, "preliminary")
+    former = tuple(v for v in ordered if v is not standing)
+    if standing is not None and not counts:
+        return Resolution(None, (*former, standing), conflict)
+    return Resolution(standing, former, conflict)
+
+
+def active_facts(facts: Iterable[C]) -> list[C]:
+    """Facts that are neither superseded by another one at hand nor retracted."""
+    rows = list(facts)
+    superseded = {f.supersedes for f in rows if f.supersedes is not None}
+    return [f for f in rows if f.id not in superseded and not f.retracted]
+
+
+def _order(version: Version) -> tuple[Any, ...]:
+    reported = version.reported_at or version.collected_at
+    return (reported, RANK[version.status], version.content_hash)
+
+
+def _tie(version: Version) -> Any:
+    """Of two arrivals with equal content the later id is looked at last, so the first id stays."""
+    return -version.id.int
+
+
+def _replaces(new: Version, standing: Version) -> bool:
+    if new.status in REPLACING or new.status in ("entered_in_error", "cancelled"):
+        return True
+    if new.status == "final":
+        return standing.status not in FINAL
+    if new.status == "preliminary":
+        return standing.status in ("preliminary", "pending")
+    return standing.status == "pending"
+
+
+def _conflicts(new: Version, standing: Version) -> bool:
+    return new.status == "final" and standing.status in FINAL and _content(new) != _content(standing)
+
+
+def _content(version: Version) -> tuple[Any, ...]:
+    return (version.value, version.comparator, version.code)

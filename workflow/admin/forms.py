@@ -1,0 +1,183 @@
+"""The forms of the patient page: which fields each has, and which service saves it.
+
+Checking is the services' own (`services.shapes`), the same for REST and admin; a form only turns a posted
+form into the public JSON shape and names its fields in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import QueryDict
+
+from patients.admin.roles import CARE
+from patients.services.shapes import checked
+from workflow import data as files
+from workflow.services import alerts, facts, plan, shapes, worklist
+
+Choices = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One input. `kind`: text, date, time, area, number, select, yesno."""
+
+    name: str
+    label: str
+    kind: str = "text"
+    hint: str = ""
+    choices: Choices | Callable[[], Choices] = ()
+    optional: bool = False
+
+    @property
+    def options(self) -> Choices:
+        return self.choices() if callable(self.choices) else self.choices
+
+    def read(self, posted: QueryDict) -> Any:
+        text = posted.get(self.name, "").strip()
+        if self.kind == "yesno":
+            return {"yes": True, "no": False}.get(text)
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form of one act or fact. `save(patient, data, by)` gets the JSON shape and checks it."""
+
+    title: str
+    button: str
+    fields: tuple[Field, ...]
+    save: Callable[[UUID, dict[str, Any], str], object]
+    saved: str
+    roles: frozenset[str] = CARE
+    note: str = ""
+
+    def read(self, posted: QueryDict) -> dict[str, Any]:
+        """The JSON object of a posted form; what was left empty is left out."""
+        values = {f.name: f.read(posted) for f in self.fields}
+        return {name: value for name, value in values.items() if value not in ("", None)}
+
+
+def _attestations() -> Choices:
+    return [(code, code.replace("-", " ").capitalize()) for code in sorted(files.attestation_codes())]
+
+
+def _attest(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return facts.record(patient=patient, kind="attestations", data=data, by=by)
+
+
+def _bleed(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return facts.record(patient=patient, kind="bleeds", data=data, by=by)
+
+
+def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return plan.book(patient=patient, by=by, **checked(shapes.PlanIn, data))
+
+
+def _acknowledge(patient: UUID, data: dict[str, Any], by: str) -> object:
+    alert = UUID(data.pop("alert"))
+    return alerts.acknowledge(
+        patient=patient, alert=alert, by=by, **_noted(checked(shapes.AcknowledgeIn, data))
+    )
+
+
+def _noted(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {"note": "", **fields}
+
+
+def _task(verb: Callable[..., object]) -> Callable[[UUID, dict[str, Any], str], object]:
+    def save(patient: UUID, data: dict[str, Any], by: str) -> object:
+        key = data.pop("key", "")
+        return verb(patient=patient, key=key, by=by, **checked(shapes.ReasonIn, data))
+
+    return save
+
+
+def _snooze(patient: UUID, data: dict[str, Any], by: str) -> object:
+    key = data.pop("key", "")
+    return worklist.snooze(patient=patient, key=key, by=by, **checked(shapes.SnoozeIn, data))
+
+
+KEY = Field("key", "Task", "hidden")
+REASON = Field("reason", "Reason", "area", "One sentence; it is kept in the history.")
+FORMS: dict[str, Form] = {
+    "attestation": Form(
+        "Attest",
+        "Save attestation",
+        (
+            Field("code", "What is attested", "select", choices=_attestations),
+            Field("on", "On", "date", "The day on which it was done or decided."),
+            Field("value", "Is it so?", "yesno"),
+            Field("note", "Note", "area", optional=True),
+        ),
+        _attest,
+        "Attestation saved.",
+    ),
+    "bleed": Form(
+        "Record a bleed",
+        "Save bleed",
+        (
+            Field("onset_at", "Began on", "date"),
+            Field("site", "Where", hint="For example left knee."),
+            Field("joint", "In a joint?", "yesno"),
+            Field(
+                "cause",
+                "Cause",
+                "select",
+                choices=(("spontaneous", "Spontaneous"), ("traumatic", "Traumatic"), ("unknown", "Unknown")),
+            ),
+            Field("life_threatening", "Life-threatening?", "yesno"),
+            Field("treated", "Treated?", "yesno"),
+            Field("note", "Note", "area", optional=True),
+        ),
+        _bleed,
+        "Bleed saved.",
+    ),
+    "plan": Form(
+        "Book the infusion",
+        "Book this date",
+        (Field("infusion_on", "Infusion on", "date"),),
+        _book,
+        "Infusion date booked; gates are judged on it.",
+    ),
+    "acknowledge": Form(
+        "Answer a safety alert",
+        "Save answer",
+        (
+            Field("alert", "Alert", "hidden"),
+            Field(
+                "decision",
+                "Decision",
+                "select",
+                choices=(
+                    ("observe", "Observe"),
+                    ("repeat_test", "Repeat the test"),
+                    ("hepatology_consult", "Hepatology consult"),
+                    ("start_steroids", "Start steroids"),
+                    ("other", "Other, see note"),
+                ),
+            ),
+            Field("note", "Note", "area", "Needed for “Other”.", optional=True),
+        ),
+        _acknowledge,
+        "Answer saved.",
+        note="An alert is a signal to a clinician, never an order. Only a clinician starts steroids.",
+    ),
+    "complete": Form(
+        "Complete a task", "Mark as done", (KEY, REASON), _task(worklist.complete), "Task marked as done."
+    ),
+    "waive": Form("Waive a task", "Waive task", (KEY, REASON), _task(worklist.waive), "Task waived."),
+    "miss": Form(
+        "Say why a task was missed", "Save reason", (KEY, REASON), _task(worklist.miss), "Reason saved."
+    ),
+    "snooze": Form(
+        "Put a task on hold",
+        "Put on hold",
+        (KEY, Field("until", "No reminder before", "date", "The task's own dates do not move."), REASON),
+        _snooze,
+        "Task put on hold.",
+    ),
+}

@@ -1,0 +1,245 @@
+"""The workplace's own pages: Today, patients, the forms of a patient and the rules in force.
+
+Each is a view of the admin site, so signing in, security headers and the site context are the site's.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin, messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require
+from patients.errors import DomainError, Fault, NotFound
+from patients.models import Patient, Site
+from patients.rules.words import counted
+from workflow import data as files
+from workflow.admin import panel
+from workflow.admin.forms import FORMS, Form
+from workflow.selectors import worklist
+from workflow.selectors.decisions import local_date
+from workflow.services import intake
+
+PER_PAGE = 50
+View = Callable[..., HttpResponse]
+
+
+def urls(site: admin.AdminSite) -> list[URLPattern]:
+    """Addresses below the admin: names as in `admin:today`."""
+    own: list[tuple[str, View, str]] = [
+        ("today/", today, "today"),
+        ("patients/", patients, "patients"),
+        ("rules/", rules, "rules"),
+        ("patients/<uuid:patient>/results/", results, "results"),
+        ("patients/<uuid:patient>/<slug:form>/", act, "act"),
+    ]
+    return [path(route, site.admin_view(view), name=name) for route, view, name in own]
+
+
+def tabs(request: HttpRequest) -> list[dict[str, Any]]:
+    """The top bar: the pages this person's roles open."""
+    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("rules", "Rules", OPENS_ADMIN)]
+    pages.append(("records", "Records", OPENS_ADMIN))
+    found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
+    return [{"url": url, "text": text, "current": request.path.startswith(url)} for url, text in found]
+
+
+def page(
+    request: HttpRequest, template: str, title: str, status: int = 200, **context: Any
+) -> TemplateResponse:
+    """One own page in the admin's frame."""
+    frame = admin.site.each_context(request)
+    return TemplateResponse(
+        request, template, {**frame, "own_page": True, "title": title, **context}, status=status
+    )
+
+
+def landing(request: HttpRequest) -> HttpResponseRedirect:
+    """`/admin/`: Today for those who care for patients, else the records."""
+    return redirect("admin:today" if holds(request, CARE) else "admin:records")
+
+
+def today(request: HttpRequest) -> HttpResponse:
+    """What needs somebody now, most urgent first."""
+    require(request, CARE)
+    now = timezone.now()
+    sites = list(Site.objects.order_by("name"))
+    here = local_date(now, sites[0].timezone) if sites else now.date()
+    only = worklist.Filter(
+        site=request.GET.get("site", ""),
+        assignee=principal(request).username if "mine" in request.GET else "",
+    )
+    shown = 200 if request.GET.get("group") else worklist.SHOWN
+    groups = worklist.today_groups(now=now, today=here, only=only, shown=shown)
+    wanted = request.GET.get("group", "")
+    listed = [g for g in groups if g.code == wanted] if wanted else groups[:5]
+    return page(
+        request,
+        "workflow/today.html",
+        f"Today, {here:%A} {here.day} {here:%B}",
+        groups=groups,
+        listed=[g for g in listed if g.rows],
+        sites=sites,
+        only=only,
+        wanted=wanted,
+        here=here,
+        updated=_clock(now, sites),
+    )
+
+
+def _clock(now: datetime, sites: list[Site]) -> str:
+    return f"{now.astimezone(ZoneInfo(sites[0].timezone)) if sites else now:%H:%M}"
+
+
+def patients(request: HttpRequest) -> HttpResponse:
+    """Patients by code, with their phase; one exact hit opens the patient."""
+    require(request, CARE)
+    text = request.GET.get("q", "").strip()
+    rows = (
+        Patient.objects.filter(merged_into__isnull=True)
+        .select_related("site", "pathway")
+        .order_by("code", "id")
+    )
+    if text:
+        rows = rows.filter(code__icontains=text)
+    if after := request.GET.get("after", ""):
+        rows = rows.filter(code__gt=after)
+    found = list(rows[: PER_PAGE + 1])
+    if text and len(found) == 1:
+        return redirect("admin:patient", found[0].pk)
+    more = found[PER_PAGE - 1].code if len(found) > PER_PAGE else ""
+    return page(request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more)
+
+
+def rules(request: HttpRequest) -> HttpResponse:
+    """Pathways and payer policies, read from their files; they are changed by a new version of the file."""
+    require(request, OPENS_ADMIN)
+    kinds = [("Pathways", files.pathways()), ("Payer policies", files.policies())]
+    return page(request, "workflow/rules.html", "Rules in force", kinds=kinds)
+
+
+def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:
+    """One form of a patient: shown, or saved and back to the patient."""
+    spec = FORMS.get(form)
+    if spec is None:
+        raise Http404("There is no such form.")
+    row = visible(request, patient, spec.roles)
+    if request.method != "POST":
+        return _form(request, row, spec, request.GET.dict(), ())
+    try:
+        spec.save(row.pk, spec.read(request.POST), request.user.get_username())
+    except DomainError as error:
+        return _form(request, row, spec, request.POST.dict(), _faults(error), status=error.status)
+    messages.success(request, spec.saved)
+    return redirect("admin:patient", row.pk)
+
+
+def _form(
+    request: HttpRequest,
+    row: Patient,
+    spec: Form,
+    values: dict[str, str],
+    faults: Iterable[Fault],
+    status: int = 200,
+) -> HttpResponse:
+    told = list(faults)
+    names = {f.name for f in spec.fields}
+    by_field = {f.pointer.strip("/"): f.detail for f in told}
+    fields = [
+        {"spec": f, "value": values.get(f.name, ""), "fault": by_field.get(f.name, "")} for f in spec.fields
+    ]
+    return page(
+        request,
+        "workflow/form.html",
+        f"{spec.title}, {row.code}",
+        status,
+        patient=row,
+        form=spec,
+        fields=fields,
+        faults=[{"field": n if (n := f.pointer.strip("/")) in names else "", "text": f.detail} for f in told],
+    )
+
+
+def results(request: HttpRequest, patient: UUID) -> HttpResponse:
+    """The laboratory form: shown with the analytes asked for, or saved and back to the patient."""
+    row = visible(request, patient, CARE)
+    here = local_date(timezone.now(), row.site.timezone)
+    if request.method != "POST":
+        wanted = [a for a in request.GET.get("analytes", "").split(",") if a]
+        shared, lines = panel.blank(wanted, here)
+        return _panel(request, row, shared, lines, [])
+    shared, lines = panel.read(request.POST)
+    try:
+        items = panel.items(shared, lines, row.site.timezone)
+        outcomes = intake.record_results(
+            patient=row.pk, items=items, by=request.user.get_username(), listed=True
+        )
+    except DomainError as error:
+        faults = panel.located(error, lines) or _faults(error)
+        return _panel(request, row, shared, lines, faults, status=error.status)
+    _tell(request, outcomes)
+    return redirect("admin:patient", row.pk)
+
+
+def _tell(request: HttpRequest, outcomes: Iterable[intake.Outcome]) -> None:
+    """Says what became of each line: saved, known already, or waiting and why."""
+    found = list(outcomes)
+    counts = Counter(o.disposition for o in found)
+    if counts["result"]:
+        messages.success(
+            request, f"{counted(counts['result'], 'result')} saved; the patient is decided again."
+        )
+    if counts["duplicate"]:
+        messages.info(request, f"{counted(counts['duplicate'], 'result')} had been recorded before.")
+    for outcome in found:
+        if outcome.disposition not in ("result", "duplicate"):
+            why = ", ".join(outcome.reasons) or outcome.disposition
+            messages.warning(
+                request, f"{outcome.item.analyte or 'One value'} waits on the quarantine desk: {why}."
+            )
+
+
+def _panel(
+    request: HttpRequest,
+    row: Patient,
+    shared: dict[str, str],
+    lines: list[panel.Line],
+    faults: Iterable[Fault],
+    status: int = 200,
+) -> HttpResponse:
+    told = [{"field": f.pointer.strip("/"), "text": f.detail} for f in faults]
+    return page(
+        request,
+        "workflow/results.html",
+        f"Enter results, {row.code}",
+        status,
+        patient=row,
+        shared=shared,
+        lines=lines,
+        analytes=panel.choices(),
+        faults=told,
+        wrong={f["field"]: f["text"] for f in told},
+    )
+
+
+def _faults(error: DomainError) -> list[Fault]:
+    return list(error.faults) or [Fault("/", error.code, error.detail)]
+
+
+def visible(request: HttpRequest, patient: UUID, roles: Iterable[str]) -> Patient:
+    """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403)."""
+    row = Patient.objects.select_related("site").filter(pk=patient).first()
+    if row is None:
+        raise Http404(NotFound.title)
+    require(request, roles, site=row.site_id)
+    return row

@@ -1,0 +1,71 @@
+"""Sentences that Today and the patient page share: what it is about, why, and what to press."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+ANALYTE = "ALT"
+WORD_FOR_SELF = "Mark done"
+
+
+def alert_what(alert: Mapping[str, Any]) -> str:
+    """ALT 52 U/L, from the hit that raised the alert."""
+    return f"{ANALYTE} {alert['comparator']}{alert['value']} {alert['unit']}"
+
+
+def alert_why(alert: Mapping[str, Any]) -> str:
+    """Which limits were passed, with their numbers, and what is odd about the evidence."""
+    told = [_arm(arm, alert) for arm in alert["arms"]]
+    text = " and ".join(told)
+    peak = alert.get("peak")
+    if peak and peak != alert["value"]:
+        text += f"; highest {peak}"
+    if alert.get("unconfirmed"):
+        text += "; preliminary, not confirmed"
+    if alert.get("superseded_evidence"):
+        text += "; decided on a superseded value, please review"
+    return text
+
+
+def _arm(arm: str, alert: Mapping[str, Any]) -> str:
+    words = arm.replace("_", " ").replace("uln", "ULN")
+    reference = alert["uln"] if arm.endswith("uln") else alert["baseline"]
+    ratio = alert["ratio_uln"] if arm.endswith("uln") else alert["ratio_baseline"]
+    return (
+        f"{words} (baseline {reference}, {ratio} times)"
+        if arm.endswith("baseline")
+        else f"{words} {reference}"
+    )
+
+
+def task_action(patient: Any, key: str, kind: str, analytes: list[str]) -> tuple[str, str]:
+    """The one button of a task: its words and its address."""
+    if kind == "steroid-decision":
+        return "Answer alert", form_url(patient, "acknowledge", alert=key.partition(":")[2])
+    if kind == "plan-passed":
+        return "Book a date", form_url(patient, "plan")
+    if analytes:
+        return "Enter result", results_url(patient, analytes)
+    return WORD_FOR_SELF, form_url(patient, "complete", key=key)
+
+
+def form_url(patient: Any, form: str, **values: str) -> str:
+    query = f"?{urlencode(values)}" if values else ""
+    return reverse("admin:act", args=[patient, form]) + query
+
+
+def results_url(patient: Any, analytes: list[str]) -> str:
+    return reverse("admin:results", args=[patient]) + (f"?analytes={','.join(analytes)}" if analytes else "")
+
+
+def left(closes_on: date, today: date) -> str:
+    """How many days a window is open, or how late it is."""
+    days = (closes_on - today).days
+    if days < 0:
+        return f"{-days} day{'s' if days != -1 else ''} late"
+    return "closes today" if days == 0 else f"{days} day{'s' if days != 1 else ''} left"

@@ -1,0 +1,207 @@
+"""Everything that has to be done for a patient, each task with its window, its reason and how it ended.
+
+One sample may satisfy several obligations: a task lists them all (label, contract, registry), so that the
+fewest visits are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+
+from workflow.rules import extras
+from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
+from workflow.rules.facts import Act, PatientFacts
+from workflow.rules.fulfilment import Filled, facts_of, fill
+from workflow.rules.phases import closed_on
+from workflow.rules.protocol import MonitoringItem, Protocol, Slot
+from workflow.rules.windows import Window, add_months, around, missed_from, window
+
+ENDING = {"complete": "done", "waive": "waived", "miss": "missed"}
+UNITS = {"w": "Week", "m": "Month", "y": "Year"}
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a schedule is made from."""
+
+    protocol: Protocol
+    facts: PatientFacts
+    obligations: tuple[ObligationSet, ...]
+    alerts: tuple[Alert, ...]
+    courses: tuple[SteroidCourse, ...]
+    today: date
+
+
+def tasks(scene: Scene) -> tuple[Task, ...]:
+    """All tasks by due date and key, with what people said about them."""
+    found = list(_raw(scene))
+    by_key = _acts_by_key(scene.facts)
+    told = [_told(task, by_key.get(task.key, ())) for task in found]
+    closed = closed_on(scene.facts)
+    if closed is not None:
+        told = [_cancelled(task, closed) for task in told]
+    return tuple(sorted(told, key=lambda t: (t.due_on, t.key)))
+
+
+def _raw(scene: Scene) -> Iterator[Task]:
+    if scene.facts.day0 is None:
+        yield from extras.plan_passed(scene.protocol, scene.facts, scene.today)
+        return
+    extra = extras.extra_windows(scene.protocol, scene.facts, scene.alerts, scene.courses, scene.today)
+    for item in scene.protocol.monitoring:
+        why = _condition(item, scene)
+        if why is not None:
+            yield from _series(item, scene, why, extra if _extends(item, scene) else [])
+    for owed in scene.obligations:
+        yield from _owed(owed, scene)
+    yield from extras.decisions(scene.protocol, scene.alerts)
+    yield from extras.missing_data(scene.protocol, scene.facts)
+    yield from extras.factor_checks(scene.protocol, scene.facts)
+
+
+def _extends(item: MonitoringItem, scene: Scene) -> bool:
+    return scene.protocol.extra_panel is not None and scene.protocol.extra_panel.kind == item.kind
+
+
+def _condition(item: MonitoringItem, scene: Scene) -> str | None:
+    """Why the series applies to this patient; None when it does not."""
+    if not item.condition:
+        return item.source.text
+    return extras.liver_cancer_risk(scene.protocol, scene.facts)
+
+
+def _series(item: MonitoringItem, scene: Scene, why: str, extra: Sequence[Window]) -> Iterator[Task]:
+    """One task per slot, then the extra ones that no scheduled window covers."""
+    assert scene.facts.day0 is not None
+    slots = sorted(item.slots, key=lambda s: window(scene.facts.day0 or scene.today, s).opens)
+    windows = [window(scene.facts.day0, s) for s in slots]
+    more = [w for w in extra if not any(x.opens <= w.target <= x.closes for x in windows)]
+    for slot, filled in zip(slots, fill(scene.facts, item.analytes, windows, taken=more), strict=True):
+        yield _slot_task(item, slot, filled, why, scene)
+    for filled in fill(scene.facts, item.analytes, more):
+        yield _extra_task(item, filled, scene.protocol)
+
+
+def _slot_task(item: MonitoringItem, slot: Slot, filled: Filled, why: str, scene: Scene) -> Task:
+    task = _task(
+        key=f"{item.kind}:{slot.code}",
+        kind=item.kind,
+        title=f"{item.title}, {UNITS[slot.unit].lower()} {slot.number}",
+        filled=filled,
+        analytes=item.analytes,
+        grace_days=item.grace_days[slot.unit],
+    )
+    return replace(task, obligations=_obligations(item, slot, scene), why=why)
+
+
+def _obligations(item: MonitoringItem, slot: Slot, scene: Scene) -> tuple[str, ...]:
+    """Who asks for it: the slot's authority, contracts and registries with the same month."""
+    month = {"w": 0, "m": slot.number, "y": 12 * slot.number}[slot.unit]
+    contracts = [
+        o.code
+        for o in scene.obligations
+        if set(o.analytes) & set(item.analytes) and any(s.month == month for s in o.slots)
+    ]
+    registries = [f"registry:{r.code}" for r in scene.protocol.registries if month in r.months]
+    return tuple(dict.fromkeys([slot.authority, *contracts, *registries]))
+
+
+def _extra_task(item: MonitoringItem, filled: Filled, protocol: Protocol) -> Task:
+    assert protocol.extra_panel is not None
+    task = _task(
+        key=f"{item.kind}:x{filled.window.target.isoformat()}",
+        kind=item.kind,
+        title=f"{item.title}, extra week",
+        filled=filled,
+        analytes=item.analytes,
+        grace_days=protocol.extra_panel.grace_days,
+    )
+    return replace(task, obligations=("label-us",), why=protocol.extra_panel.source.text)
+
+
+def _owed(owed: ObligationSet, scene: Scene) -> Iterator[Task]:
+    """One task per month owed to a contract."""
+    assert scene.facts.day0 is not None
+    name = owed.code.partition(":")[2]
+    windows = [around(add_months(scene.facts.day0, s.month), s.before, s.after) for s in owed.slots]
+    for slot, filled in zip(owed.slots, fill(scene.facts, owed.analytes, windows), strict=True):
+        task = _task(
+            key=f"milestone:{name}:m{slot.month:02d}",
+            kind="milestone",
+            title=f"{owed.title}, month {slot.month}",
+            filled=filled,
+            analytes=owed.analytes,
+            grace_days=owed.grace_days,
+        )
+        yield replace(task, obligations=(owed.code,), why=f"owed to the contract {name}")
+
+
+def _task(
+    *, key: str, kind: str, title: str, filled: Filled, analytes: tuple[str, ...], grace_days: int
+) -> Task:
+    """A task with its window and what fulfils it."""
+    span = filled.window
+    ended = "done" if filled.done(analytes) else "done_out_of_window" if filled.done_late(analytes) else None
+    rows = filled.rows()
+    return Task(
+        key=key,
+        kind=kind,
+        title=title,
+        opens_on=span.opens,
+        due_on=span.target,
+        closes_on=span.closes,
+        missed_on=missed_from(span.closes, grace_days),
+        analytes=analytes,
+        ended_as=ended,
+        ended_on=max((r.collected_on for r in rows), default=None) if ended else None,
+        fulfilled_by=facts_of(rows) if ended else (),
+        have=filled.have(analytes),
+        need=len(analytes),
+    )
+
+
+def _acts_by_key(facts: PatientFacts) -> dict[str, list[Act]]:
+    found: dict[str, list[Act]] = {}
+    for kind in (*ENDING, "snooze", "assign"):
+        for act in facts.acts_by_kind.get(kind, ()):
+            found.setdefault(act.key, []).append(act)
+    return found
+
+
+def _told(task: Task, acts: Sequence[Act]) -> Task:
+    """The task after what people said: who has it, snoozed until when, and how it ended if no result ended it."""
+    for act in sorted(acts, key=lambda a: (a.recorded_at, a.id)):
+        if act.kind == "assign":
+            task = replace(task, assignee=act.payload["assignee"])
+        elif act.kind == "snooze":
+            task = replace(task, snoozed_until=date.fromisoformat(act.payload["until"]))
+        elif not task.fulfilled_by:
+            task = replace(task, ended_as=_ending(task, act), ended_on=act.true_on, ended_reason=act.reason)
+    return task
+
+
+def _ending(task: Task, act: Act) -> str:
+    if act.kind == "complete" and act.true_on > task.closes_on:
+        return "done_out_of_window"
+    return ENDING[act.kind]
+
+
+def _cancelled(task: Task, closed: date) -> Task:
+    """After death or withdrawal nothing more is due."""
+    if task.ended_as is not None or task.closes_on < closed:
+        return task
+    return replace(task, ended_as="cancelled", ended_on=closed, ended_reason="follow-up has ended")
+
+
+def next_extra(scene: Scene) -> date | None:
+    """The day on which the next extra task appears while the reason for it lasts."""
+    if scene.facts.day0 is None or scene.protocol.extra_panel is None:
+        return None
+    start = extras.extra_from(scene.protocol, scene.facts, scene.alerts, scene.courses, scene.today)
+    if start is None:
+        return None
+    step = scene.protocol.extra_panel.every_days
+    passed = max((scene.today - start).days // step, 0)
+    return start + timedelta(days=step * (passed + 1))

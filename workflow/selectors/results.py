@@ -1,0 +1,90 @@
+"""Results in the public shape: what counts now, all versions, and what became of a posted item."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from patients.models import Result, ResultHead
+from workflow.selectors.shown import instant, number
+
+if TYPE_CHECKING:
+    from workflow.services.intake import Outcome
+
+
+def result_rows(heads: Sequence[ResultHead], *, hide_text: bool = False) -> list[dict[str, Any]]:
+    """The version that counts of each result (or the last one, when none does), in the order of the heads."""
+    lineages = [h.lineage for h in heads]
+    versions: dict[Any, list[Result]] = {}
+    for row in Result.objects.filter(lineage__in=lineages).order_by("recorded_at", "id"):
+        versions.setdefault(row.lineage, []).append(row)
+    found = []
+    for head in heads:
+        row = next(r for r in versions[head.lineage] if r.pk == head.result)
+        body = _row(row, versions[head.lineage].index(row) + 1, hide_text)
+        found.append({**body, "active": head.active and not head.suspect, "duplicate_suspect": head.suspect})
+    return found
+
+
+def version_rows(rows: Iterable[Result], *, hide_text: bool = False) -> list[dict[str, Any]]:
+    """Versions of one result, oldest recorded first; `active` marks the one that counts."""
+    rows = list(rows)
+    heads = {h.lineage: h for h in ResultHead.objects.filter(lineage__in={r.lineage for r in rows})}
+    return [
+        {
+            **_row(row, index, hide_text),
+            "active": heads[row.lineage].active and heads[row.lineage].result == row.pk,
+            "duplicate_suspect": row.suspect,
+        }
+        for index, row in enumerate(rows, start=1)
+    ]
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """What became of an item: the result, or the reason why it waits."""
+    body: dict[str, Any] = {"disposition": outcome.disposition}
+    reasons = outcome.reasons or outcome.item.reasons
+    if outcome.quarantine is not None:
+        return body | {"reason": reasons[0], "reasons": list(reasons), "quarantine": str(outcome.quarantine.pk)}
+    if outcome.result is None:
+        return body | {"reason": reasons[0] if reasons else "", "reasons": list(reasons)}
+    return {**version_rows([outcome.result])[0], **body, "reason": reasons[0] if reasons else ""}
+
+
+def _row(row: Result, version: int, hide_text: bool) -> dict[str, Any]:
+    titer = row.unit == "{titer}" and row.value is not None
+    return {
+        "id": str(row.pk),
+        "version": version,
+        "analyte": row.analyte,
+        "code": {"system": "http://loinc.org" if row.loinc else "", "code": row.loinc or row.analyte, "text": ""},
+        "value_text": None if hide_text else row.value_text,
+        "comparator": row.comparator or None,
+        "value": _exact(row.value),
+        "unit": row.unit,
+        "unit_text": row.unit_text,
+        "value_code": row.code or None,
+        "titer": _titer(row) if titer else None,
+        "status": row.status,
+        "collected_at": row.collected_on.isoformat() if row.precision == "day" else instant(row.collected_at),
+        "collected_on": row.collected_on.isoformat(),
+        "reported_at": instant(row.reported_at),
+        "recorded_at": instant(row.recorded_at),
+        "by": row.by,
+        "reference_low": _exact(row.reference_low),
+        "reference_high": _exact(row.reference_high),
+        "uln_source": row.uln_source or None,
+        "assay": row.assay or None,
+        "lab": row.lab or None,
+        "source": row.source or None,
+        "source_id": row.source_id or None,
+    }
+
+
+def _titer(row: Result) -> dict[str, Any]:
+    return {"numerator": "1", "denominator": _exact(row.value), "comparator": row.comparator or None}
+
+
+def _exact(value: Decimal | None) -> str | None:
+    return number(value.normalize()) if value is not None else None

@@ -1,0 +1,33 @@
+"""Patients whose milestones were not assessed since they were last decided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from uuid import UUID
+
+from django.db.models import F
+
+from workflow.models import Pathway
+
+
+@dataclass(frozen=True, slots=True)
+class Unassessed:
+    patient: UUID
+    site: UUID
+    seq: int
+
+
+def unassessed(limit: int) -> list[Unassessed]:
+    """The first `limit` of them, by id."""
+    rows = Pathway.objects.filter(decided_seq__gt=F("assessed_seq")).order_by("pk")
+    return [Unassessed(p.patient_id, p.site_id, p.decided_seq) for p in rows[:limit]]
+
+
+def assessed(size: int) -> Iterator[list[UUID]]:
+    """Patients whose milestones are up to date, in batches."""
+    rows = Pathway.objects.filter(decided_seq=F("assessed_seq")).order_by("pk").values_list("pk", flat=True)
+    found = rows.iterator(chunk_size=size)
+    while batch := list(islice(found, size)):
+        yield batch

@@ -1,0 +1,155 @@
+"""Words, shapes and dates in the pages. The words themselves come from `patients.rules.words`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from workflow.admin import marks, told
+
+register = template.Library()
+GROUPS = {
+    "alerts": ("Safety alerts", "Safety alerts", marks.ALERTS["open"]),
+    "overdue": ("Overdue", "Overdue", marks.TASKS["overdue"]),
+    "expiring": ("Gates that expire before infusion", "Expiring gates", marks.GATES["expired"]),
+    "due": ("Due now", "Due now", marks.TASKS["open"]),
+    "closing": ("Windows closing within 7 days", "Closing in 7 days", marks.TASKS["open"]),
+    "next": ("Opening within 7 days", "Next 7 days", marks.TASKS["upcoming"]),
+    "hold": ("On hold", "On hold", marks.GATES["hold"]),
+}
+
+
+@register.filter
+def day(value: date | str | None) -> str:
+    """3 Dec, with the year when it is not this one."""
+    if not value:
+        return ""
+    on = date.fromisoformat(value) if isinstance(value, str) else value
+    text = f"{on.day} {on:%b}"
+    return text if on.year == timezone.now().year else f"{text} {on.year}"
+
+
+@register.simple_tag
+def shape(name: str, tone: str) -> SafeString:
+    """One mark of the sprite; its word stands beside it or is hidden beside it."""
+    return format_html(
+        '<svg class="shape {}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        tone,
+        static("daymark/sprite.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def pill(word: marks.Mark) -> SafeString:
+    """A state in words with its shape."""
+    return format_html(
+        '<span class="pill {}">{}{}</span>', word.tone, shape(word.shape, word.tone), word.text
+    )
+
+
+@register.simple_tag
+def mark(word: marks.Mark) -> SafeString:
+    """A state as a shape, its word for those who hear the page."""
+    return format_html('{}<span class="vh">{}</span>', shape(word.shape, word.tone), word.text)
+
+
+@register.simple_tag
+def group_shape(code: str) -> SafeString:
+    return shape(*GROUPS[code][2])
+
+
+@register.filter
+def group_title(code: str) -> str:
+    return GROUPS[code][0]
+
+
+@register.filter
+def group_short(code: str) -> str:
+    return GROUPS[code][1]
+
+
+@register.filter
+def phase_mark(code: str) -> marks.Mark:
+    return marks.phase(code)
+
+
+@register.simple_tag
+def fault(wrong: Mapping[str, str], name: str, number: int) -> SafeString | str:
+    """The fault of one field of a line, under it."""
+    text = wrong.get(f"{name}-{number}")
+    return format_html('<span class="fault">{}</span>', text) if text else ""
+
+
+@register.simple_tag
+def row(group: str, found: Mapping[str, Any], today: date) -> dict[str, Any]:
+    """One line of Today: status, what, why, dates and the one button."""
+    if group == "alerts":
+        return _alert_row(found)
+    if group == "expiring":
+        return _gate_row(found, today)
+    payload = found["payload"]
+    button, url = told.task_action(found["patient_id"], found["key"], found["kind"], payload["analytes"])
+    return {
+        "word": marks.task({**found, "progress": payload["progress"]}, today),
+        "what": found["title"],
+        "why": payload["why"] or f"window {day(found['opens_on'])} to {day(found['closes_on'])}",
+        "due": found["due_on"],
+        "closes": found["closes_on"],
+        "left": told.left(found["closes_on"], today),
+        "button": button,
+        "url": url,
+    }
+
+
+def _alert_row(found: Mapping[str, Any]) -> dict[str, Any]:
+    alert = found["payload"]
+    return {
+        "word": marks.alert("open"),
+        "what": f"Act on {told.alert_what(alert)}",
+        "why": told.alert_why(alert),
+        "due": found["raised_on"],
+        "closes": None,
+        "button": "Answer",
+        "url": told.form_url(found["patient_id"], "acknowledge", alert=alert["id"]),
+    }
+
+
+def _gate_row(found: Mapping[str, Any], today: date) -> dict[str, Any]:
+    gate, until = found["payload"], found["valid_until"]
+    planned = found["planned_on"]
+    why = f"valid to {day(until)}, infusion {day(planned)}" if planned else gate["reason"]
+    analytes = sorted({e["analyte"] for e in gate["evidence"] if e["analyte"]})
+    return {
+        "word": marks.gate(gate["verdict"], (until - (planned or today)).days if until else None),
+        "what": f"{gate['title']}: {'expires before infusion' if planned else 'expires soon'}",
+        "why": why,
+        "due": until,
+        "closes": until,
+        "left": told.left(until, today) if until else "",
+        "button": "Add result",
+        "url": told.results_url(found["patient_id"], analytes),
+    }
+
+
+@register.simple_tag
+def alert_pill(state: str) -> SafeString:
+    return pill(marks.alert(state))
+
+
+@register.simple_tag
+def task_pill(task: Mapping[str, Any], today: date) -> SafeString:
+    return pill(marks.task(task, today))
+
+
+@register.filter
+def plain_code(code: str) -> str:
+    """start_steroids as Start steroids."""
+    return code.replace("_", " ").capitalize()
