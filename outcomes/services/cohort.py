@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo
 from outcomes.services import patients
 from patients.models import Patient, Site
 from workflow.models import Alert
-from workflow.services import alerts, facts, infusions, intake, plan, steroids
+from workflow.services import alerts, facts, infusions, intake, plan, steroids, sweep
 
 SYLLABLES = ("ba", "den", "fol", "gar", "hem", "kir", "lom", "mun", "nor", "pel", "rud", "sten", "tor", "wes")
 CLINICIAN = "demo-clinician"
@@ -50,10 +50,15 @@ class Teller:
     contract: str | None = None
     weight: Decimal = Decimal(72)
     baseline_alt: int = 24
+    taken_over_on: date | None = None
     patient: UUID = field(init=False)
 
     def at(self, on: date) -> datetime:
         return datetime.combine(on, time(10), ZoneInfo(self.site.timezone))
+
+    def known(self, on: date) -> datetime:
+        """When something of that day was recorded: then, or when the patient was taken over."""
+        return self.at(max(on, self.taken_over_on or on))
 
     def refer(self, on: date, *, age: int = 34) -> None:
         person = {
@@ -66,12 +71,14 @@ class Teller:
             "policy": self.policy,
             "contract": self.contract,
         }
-        row = patients.create(site=self.site, fields=person, by=COORDINATOR, at=self.at(on))
+        row = patients.create(site=self.site, fields=person, by=COORDINATOR, at=self.known(on))
         self.patient = row.pk
 
     def results(self, on: date, values: Mapping[str, str], **more: Any) -> None:
         items = [self._item(on, analyte, value, more) for analyte, value in values.items()]
-        intake.record_results(patient=self.patient, items=items, by=COORDINATOR, at=self.at(on), listed=True)
+        intake.record_results(
+            patient=self.patient, items=items, by=COORDINATOR, at=self.known(on), listed=True
+        )
 
     def _item(self, on: date, analyte: str, value: str, more: Mapping[str, Any]) -> dict[str, Any]:
         item: dict[str, Any] = {
@@ -88,8 +95,8 @@ class Teller:
             item["reference_high"] = ULN[analyte]
         return {**item, **more}
 
-    def fact(self, on: date, kind: str, **data: Any) -> None:
-        facts.record(patient=self.patient, kind=kind, data=data, by=COORDINATOR, at=self.at(on))
+    def fact(self, on: date, what: str, /, **data: Any) -> None:
+        facts.record(patient=self.patient, kind=what, data=data, by=COORDINATOR, at=self.known(on))
 
     def attest(self, on: date, *codes: str) -> None:
         for code in codes:
@@ -113,7 +120,10 @@ class Teller:
             "TBIL": "0.7",
         }
         if fix:
-            values |= {"FIX_OS": fix, "FIX_CH": str((Decimal(fix) * Decimal("0.42")).quantize(Decimal("0.1")))}
+            values |= {
+                "FIX_OS": fix,
+                "FIX_CH": str((Decimal(fix) * Decimal("0.42")).quantize(Decimal("0.1"))),
+            }
         self.results(on, values, **more)
 
     def _near(self, middle: int) -> int:
@@ -152,7 +162,8 @@ class Teller:
         self.bleed(day0 - timedelta(200), known_on=day0 - timedelta(87))
         self.bleed(day0 - timedelta(120), known_on=day0 - timedelta(87))
         self.gates(day0)
-        plan.book(patient=self.patient, infusion_on=day0, by=COORDINATOR, at=self.at(day0 - timedelta(5)))
+        if self.taken_over_on is None:
+            plan.book(patient=self.patient, infusion_on=day0, by=COORDINATOR, at=self.at(day0 - timedelta(5)))
         volume = 2 * self.weight
         started = self.at(day0)
         given = {
@@ -168,7 +179,10 @@ class Teller:
             "outcome": "complete",
         }
         infusions.record(
-            patient=self.patient, fields=given, by=COORDINATOR, at=started + timedelta(hours=6)
+            patient=self.patient,
+            fields=given,
+            by=COORDINATOR,
+            at=max(started + timedelta(hours=6), self.known(day0)),
         )
 
     def bleed(self, on: date, *, known_on: date | None = None) -> None:
@@ -182,7 +196,9 @@ class Teller:
             treated=True,
         )
 
-    def follow(self, day0: date, *, skip: frozenset[int] = frozenset(), alt: Mapping[int, int] | None = None) -> None:
+    def follow(
+        self, day0: date, *, skip: frozenset[int] = frozenset(), alt: Mapping[int, int] | None = None
+    ) -> None:
         """Weekly panels, then visits by month, as far as today; `alt` raises the value of some weeks."""
         raised = alt or {}
         for week in range(1, WEEKS + 1):
@@ -285,8 +301,12 @@ def corrected_value(t: Teller) -> None:
     t.infuse(day0)
     t.follow(day0, alt={4: 95})
     on = day0 + timedelta(28)
-    item = t._item(on, "ALT", "29", {"status": "corrected", "reported_at": t.at(on + timedelta(1)).isoformat()})
-    intake.record_results(patient=t.patient, items=[item], by=COORDINATOR, at=t.at(on + timedelta(1)), listed=True)
+    item = t._item(
+        on, "ALT", "29", {"status": "corrected", "reported_at": t.at(on + timedelta(1)).isoformat()}
+    )
+    intake.record_results(
+        patient=t.patient, items=[item], by=COORDINATOR, at=t.at(on + timedelta(1)), listed=True
+    )
 
 
 def weeks_missed(t: Teller) -> None:
@@ -301,7 +321,12 @@ def answered_alert(t: Teller) -> None:
     t.follow(day0, alt={6: 49})
     seen = t.open_alert().pk
     alerts.acknowledge(
-        patient=t.patient, alert=seen, decision="observe", note="", by=CLINICIAN, at=t.at(day0 + timedelta(43))
+        patient=t.patient,
+        alert=seen,
+        decision="observe",
+        note="",
+        by=CLINICIAN,
+        at=t.at(day0 + timedelta(43)),
     )
 
 
@@ -333,6 +358,7 @@ def back_on_prophylaxis(t: Teller) -> None:
 
 def year_seven(t: Teller) -> None:
     day0 = t.today - timedelta(2560)
+    t.taken_over_on = t.today - timedelta(40)
     t.infuse(day0)
     t.follow(day0)
 
@@ -401,4 +427,6 @@ def seed(*, patients: int, seed: int, today: date, sites: list[Site]) -> int:
         weight = Decimal(chance.randrange(58, 96))
         story(Teller(site, today, chance, mrn, policy, contract, weight, chance.randrange(18, 30)))
         made += 1
+    if made:
+        sweep.redecide()
     return made

@@ -25,7 +25,7 @@ def acknowledge(
 
 def answer(entry: Entry, *, alert: UUID, decision: str, note: str) -> Act:
     """The same within an open door, so that starting a course answers its alert in one transaction."""
-    row = Alert.objects.filter(pathway_id=entry.pathway.pk, id=alert).first()
+    row = Alert.objects.filter(patient_id=entry.pathway.pk, id=alert).first()
     if row is None:
         raise NotFound("There is no such alert.")
     if row.state == "withdrawn":

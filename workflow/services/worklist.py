@@ -53,7 +53,7 @@ def _act(
 
 
 def _open_task(entry: Entry, key: str) -> TaskDue:
-    task = TaskDue.objects.filter(pathway_id=entry.pathway.pk, key=key).first()
+    task = TaskDue.objects.filter(patient_id=entry.pathway.pk, key=key).first()
     if task is None:
         raise NotFound("There is no such task.")
     if task.ended_as not in (None, "", "missed"):
