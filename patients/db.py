@@ -8,11 +8,13 @@ data. Facts, acts and audit events can be read and added, never changed: that re
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import psycopg
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, models
+from psycopg import sql
 
 from patients.models.audit import ReadLog, SealedEvent
 from patients.models.base import FactRow
@@ -59,9 +61,30 @@ def prepare_roles() -> None:
             if role not in known:
                 owner.execute(f"create role {role} nologin")
         owner.execute("grant daymark_app to daymark_worker")
-        login = connection.settings_dict["USER"]
-        if login != own["USER"]:
-            owner.execute(f'grant {", ".join(ROLES)} to "{login}"')
+        app = connection.settings_dict
+        if app["USER"] != own["USER"]:
+            _prepare_login(owner, app["USER"], app["PASSWORD"], app["USER"] in known)
+
+
+def _prepare_login(owner: psycopg.Connection[Any], name: str, password: str, known: bool) -> None:
+    """The login of the application: made if it is missing, and allowed to act as each role."""
+    login = sql.Identifier(name)
+    if not known:
+        owner.execute(
+            sql.SQL("create role {} login noinherit password {}").format(login, sql.Literal(password))
+        )
+    owner.execute(sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, ROLES)), login))
+
+
+def refuse_owner() -> None:
+    """Raises RuntimeError when the application signs in as a role that owns tables or passes by policies."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select rolsuper or rolbypassrls or exists (select 1 from pg_tables where schemaname = 'public'"
+            " and tableowner = session_user) from pg_roles where rolname = session_user"
+        )
+        if cursor.fetchone()[0]:
+            raise RuntimeError("DATABASE_URL signs in as the owner of the tables; give the application a login of its own.")
 
 
 def secure() -> None:

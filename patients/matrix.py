@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
@@ -29,9 +30,17 @@ def patient_data() -> frozenset[str]:
 
 def roles(route: str, method: str) -> frozenset[str]:
     """Roles that may use a route by a method; nobody when there is no row. HEAD and OPTIONS are like GET."""
-    row = rows().get(route, {})
+    row = rows().get(row_of(route), {})
     return row.get("GET" if method in ("HEAD", "OPTIONS") else method, frozenset())
 
 
 def holds_patient_data(route: str) -> bool:
-    return route in patient_data()
+    return row_of(route) in patient_data()
+
+
+@cache
+def row_of(route: str) -> str:
+    """The name of the row that covers a route: its own, else the first pattern that fits, else ""."""
+    if route in rows():
+        return route
+    return next((name for name in rows() if "*" in name and fnmatchcase(route, name)), "")

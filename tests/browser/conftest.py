@@ -1,20 +1,39 @@
-"""A real browser against a real server. Skipped, with the reason, where Chromium is not installed."""
+"""A real browser against a real server. Skipped, with the reason, where Chromium is not installed.
+
+The pages of all these tests stand on one seeded clinic in a database of its own, cloned from the template.
+Tests that change a patient take one that no other test looks at.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import date
 from pathlib import Path
+from random import Random
 from typing import Any
+from uuid import UUID
 
 import axe_playwright_python
+import psycopg
 import pytest
 
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+STORIES = (
+    "referred",
+    "titer_expires",
+    "cleared",
+    "booked",
+    "liver_on_hold",
+    "alert_open",
+    "steroids_running",
+    "weeks_missed",
+    "month_five",
+    "died",
+)
+SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked"}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (e) => {
@@ -34,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -44,10 +63,28 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-@pytest.fixture
-def clinic(transactional_db: None) -> Any:
-    """A site with a coordinator, and the seeded cohort in every phase."""
-    from outcomes.services import cohort
+@pytest.fixture(scope="package")
+def own_database(django_db_setup: None, django_db_blocker: Any, worker_id: str) -> Iterator[None]:
+    """The connection of this process on a database that only the browser tests use."""
+    from django.db import connection
+
+    from tests import conftest
+
+    with django_db_blocker.unblock():
+        before = dict(connection.settings_dict)
+        server = conftest._server(Path(os.environ["DAYMARK_TEST_DIR"]))
+        name = f"daymark_browser_{worker_id}"
+        with psycopg.connect(server.url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as owner:
+            owner.execute(f"create database {name} template {conftest.TEMPLATE}")
+        conftest._connect(server.url, name)
+        yield
+        connection.close()
+        connection.settings_dict.update(before)
+
+
+@pytest.fixture(scope="package")
+def clinic(own_database: None) -> dict[str, UUID]:
+    """Patients by the name of their story, at one site with a coordinator and a site administrator."""
     from patients.access import everywhere
     from tests.factories.people import make_site, make_staff
 
@@ -55,38 +92,42 @@ def clinic(transactional_db: None) -> Any:
         site = make_site("northside", timezone="America/Chicago")
         make_staff(site, "coordinator", "ana")
         make_staff(site, "site_admin", "adam")
-        cohort.seed(patients=24, seed=1, today=_today(site), sites=[site])
-    return site
+        told = {name: name for name in STORIES} | SPARE
+        return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
 
 
-def _today(site: Any) -> date:
+def _tell(story: str, site: Any, number: int) -> UUID:
     from django.utils import timezone
 
+    from outcomes.services import cohort
     from workflow.selectors.decisions import local_date
 
-    return local_date(timezone.now(), site.timezone)
+    today = local_date(timezone.now(), site.timezone)
+    teller = cohort.Teller(site, today, Random(number), f"B{number:04d}")
+    getattr(cohort, story)(teller)
+    return teller.patient
+
+
+@pytest.fixture(scope="package")
+def server(own_database: None) -> Iterator[str]:
+    """The address of a server in this process, static files included."""
+    from pytest_django.live_server_helper import LiveServer
+
+    running = LiveServer("localhost")
+    yield running.url
+    running.stop()
 
 
 @pytest.fixture
-def open_browser(chromium: Any, live_server: Any, clinic: Any) -> Iterator[Callable[..., Any]]:
+def open_browser(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[..., Any]]:
     """Opens a signed-in page; every host but our own is blocked and counted in `page.blocked`."""
     from tests.factories.people import PASSWORD
 
     contexts: list[Any] = []
 
-    def open_page(
-        username: str = "ana", *, scheme: str = "light", width: int = 1280, scripts: bool = True
-    ) -> Any:
-        context = chromium.new_context(
-            color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=scripts
-        )
-        contexts.append(context)
-        context.add_init_script(WATCH)
-        page = context.new_page()
-        page.set_default_timeout(10_000)
-        page.blocked = []
-        context.route("**/*", lambda route: _own(route, live_server.url, page.blocked))
-        page.goto(f"{live_server.url}/admin/")
+    def open_page(username: str = "ana", **options: Any) -> Any:
+        page = new_page(chromium, server, contexts, **options)
+        page.goto(f"{server}/admin/")
         page.fill("#id_login", username)
         page.fill("#id_password", PASSWORD)
         page.click("main button[type=submit]")
@@ -95,6 +136,27 @@ def open_browser(chromium: Any, live_server: Any, clinic: Any) -> Iterator[Calla
     yield open_page
     for context in contexts:
         context.close()
+
+
+def new_page(
+    chromium: Any,
+    server: str,
+    contexts: list[Any],
+    *,
+    scheme: str = "light",
+    width: int = 1280,
+    scripts: bool = True,
+) -> Any:
+    context = chromium.new_context(
+        color_scheme=scheme, viewport={"width": width, "height": 900}, java_script_enabled=scripts
+    )
+    contexts.append(context)
+    context.add_init_script(WATCH)
+    page = context.new_page()
+    page.set_default_timeout(10_000)
+    page.blocked = []
+    context.route("**/*", lambda route: _own(route, server, page.blocked))
+    return page
 
 
 def _own(route: Any, own: str, blocked: list[str]) -> None:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.browser import looking
-
-
-@pytest.fixture
-def monitored(clinic: Any) -> Any:
-    """A patient in the weekly phase without an alert."""
-    from patients.access import everywhere
-    from workflow.models import Alert, Pathway
-
-    with everywhere(by="test"):
-        alerted = Alert.objects.values("patient_id")
-        return Pathway.objects.filter(phase="monitoring").exclude(patient_id__in=alerted).first()
 
 
 def enter_alt(page: Any, base: str, patient: Any, value: str) -> None:
@@ -29,10 +19,10 @@ def enter_alt(page: Any, base: str, patient: Any, value: str) -> None:
 
 
 def test_a_raised_alt_makes_one_alert_on_the_patient_and_on_today(
-    open_browser: Callable[..., Any], live_server: Any, monitored: Any
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
 ):
     page = open_browser()
-    enter_alt(page, live_server.url, monitored.pk, "152")
+    enter_alt(page, server, clinic["to alert"], "152")
     assert "1 result saved" in page.inner_text(".messagelist")
     alert = page.locator("section", has=page.locator("#alerts"))
     assert alert.locator("tbody tr").count() == 1
@@ -40,29 +30,29 @@ def test_a_raised_alt_makes_one_alert_on_the_patient_and_on_today(
     assert "above ULN 45" in alert.inner_text()
     assert page.locator("svg .flag").count() == 1
     code = page.inner_text("h1")
-    page.goto(f"{live_server.url}/admin/today/?group=alerts")
+    page.goto(f"{server}/admin/today/?group=alerts")
     assert code in page.inner_text("main")
 
 
 def test_an_alert_is_answered_and_leaves_today(
-    open_browser: Callable[..., Any], live_server: Any, monitored: Any
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
 ):
     page = open_browser()
-    enter_alt(page, live_server.url, monitored.pk, "152")
+    page.goto(f"{server}/admin/patients/{clinic['to answer']}/")
     page.click("a.btn:has-text('Answer')")
     page.select_option("#decision", "repeat_test")
     page.click("main button[type=submit]")
     assert "Answered" in page.inner_text("section:has(#alerts)")
     code = page.inner_text("h1")
-    page.goto(f"{live_server.url}/admin/today/?group=alerts")
+    page.goto(f"{server}/admin/today/?group=alerts")
     assert code not in page.inner_text("main")
 
 
 def test_a_faulty_form_keeps_what_was_typed_and_leads_to_the_field(
-    open_browser: Callable[..., Any], live_server: Any, monitored: Any
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
 ):
     page = open_browser()
-    page.goto(f"{live_server.url}/admin/patients/{monitored.pk}/results/?analytes=ALT,AST")
+    page.goto(f"{server}/admin/patients/{clinic['month_five']}/results/?analytes=ALT,AST")
     page.fill("#collected_on", "")
     page.fill("#value-0", "31")
     page.click("main button[type=submit]")
@@ -76,10 +66,10 @@ def test_a_faulty_form_keeps_what_was_typed_and_leads_to_the_field(
 
 @pytest.mark.parametrize("chart", ["alt", "fix"])
 def test_a_chart_says_in_text_what_it_draws(
-    open_browser: Callable[..., Any], live_server: Any, monitored: Any, chart: str
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID], chart: str
 ):
     page = open_browser(scripts=False)
-    page.goto(f"{live_server.url}/admin/patients/{monitored.pk}/")
+    page.goto(f"{server}/admin/patients/{clinic['month_five']}/")
     section = page.locator(f"section[aria-labelledby={chart}]")
     svg = section.locator("svg.plot")
     assert svg.get_attribute("role") == "img"
@@ -88,14 +78,11 @@ def test_a_chart_says_in_text_what_it_draws(
     assert svg.locator(".dot").count() == section.locator("table tbody tr").count() > 0
 
 
-def test_the_window_planner_names_what_expires(open_browser: Callable[..., Any], live_server: Any):
-    from patients.access import everywhere
-    from workflow.models import Pathway
-
-    with everywhere(by="test"):
-        booked = Pathway.objects.filter(phase="scheduled").first()
+def test_the_window_planner_names_what_expires(
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
+):
     page = open_browser()
-    page.goto(f"{live_server.url}/admin/patients/{booked.pk}/plan/")
+    page.goto(f"{server}/admin/patients/{clinic['to move']}/plan/")
     late = page.evaluate("new Date(Date.now() + 200 * 864e5).toISOString().slice(0, 10)")
     page.fill("#infusion_on", late)
     page.click("main button[type=submit]")

@@ -55,13 +55,11 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
 
 
 def page(
-    request: HttpRequest, template: str, title: str, status: int = 200, **context: Any
-) -> TemplateResponse:
+    request: HttpRequest, template: str, title: str, /, http_status: int = 200, **context: Any
+) -> HttpResponse:
     """One own page in the admin's frame."""
-    frame = admin.site.each_context(request)
-    return TemplateResponse(
-        request, template, {**frame, "own_page": True, "title": title, **context}, status=status
-    )
+    values = {**admin.site.each_context(request), "own_page": True, "title": title, **context}
+    return TemplateResponse(request, template, values, status=http_status)
 
 
 def landing(request: HttpRequest) -> HttpResponseRedirect:

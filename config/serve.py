@@ -1,0 +1,189 @@
+"""`python -m config.serve`: web, worker and beat under one supervisor, in the foreground.
+
+Embedded servers are started first and outlive a child's crash. A child that ends is started again, later
+each time; a worker whose heartbeat is older than a minute is replaced. Ctrl-C stops everything in order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from config import embedded, env
+
+PORT = os.environ.get("PORT", "8000")
+WORKER_ROLE = {"DAYMARK_DB_ROLE": "daymark_worker"}
+COMMANDS: dict[str, list[str]] = {
+    "web": [
+        "gunicorn", "config.wsgi:application", "--bind", f"0.0.0.0:{PORT}", "--workers", "1", "--threads", "8",
+        "--timeout", "120", "--worker-tmp-dir", "/dev/shm", "--no-control-socket",
+    ],
+    "worker": ["celery", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip", "--quiet"],
+    "beat": ["celery", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
+}  # fmt: skip
+STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
+
+
+@dataclass
+class Child:
+    """One supervised process."""
+
+    name: str
+    environment: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    failures: int = 0
+    started_at: float = 0.0
+    start_after: float = field(default=0.0)
+
+    def ensure(self) -> None:
+        """Starts the process if it is not running and its back-off is over."""
+        now = time.monotonic()
+        if self.process is not None and self.process.poll() is None:
+            if now - self.started_at > LONGEST_WAIT:
+                self.failures = 0
+            return
+        if self.process is not None:
+            self._ended(now)
+        if now >= self.start_after:
+            self._start(now)
+
+    def _ended(self, now: float) -> None:
+        self.failures += 1
+        self.start_after = now + min(2.0**self.failures / 2, LONGEST_WAIT)
+        print(f"{self.name} ended; next start in {self.start_after - now:.0f} s", file=sys.stderr, flush=True)
+        self.process = None
+
+    def _start(self, now: float) -> None:
+        program, *arguments = COMMANDS[self.name]
+        command = [str(Path(sys.executable).parent / program), *arguments]
+        self.process = subprocess.Popen(command, env=self.environment, cwd=env.ROOT, start_new_session=True)
+        self.started_at = now
+
+    def stop(self, seconds: float = GRACE) -> None:
+        """Asks the process and its children to end, then ends them."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+    def replace(self) -> None:
+        """Ends a process that lives but does not work; `ensure` starts another."""
+        if self.process is not None and self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+def main() -> None:
+    environment = {**os.environ, "DATABASE_URL": embedded.database_url(), "REDIS_URL": embedded.redis_url()}
+    os.environ.update(environment)
+    _prepare()
+    children = [
+        Child("web", environment),
+        Child("worker", {**environment, **WORKER_ROLE}),
+        Child("beat", {**environment, **WORKER_ROLE}),
+    ]
+    stop = _stop_flag()
+    try:
+        _watch(children, stop)
+    finally:
+        for child in children:
+            child.stop()
+
+
+def _stop_flag() -> Callable[[], bool]:
+    """Whether somebody asked to stop (Ctrl-C or SIGTERM)."""
+    asked: list[int] = []
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        asked.append(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, ask)
+    return lambda: bool(asked)
+
+
+def _prepare() -> None:
+    """Migrates, collects static files, and seeds the demonstration once."""
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    call_command("collectstatic", interactive=False, verbosity=0)
+    if not env.production():
+        _demonstrate(call_command)
+    print(f"URL: {settings.BASE_URL}/", flush=True)
+    if not env.production():
+        print(f"Mail: {env.VAR / 'demo' / 'mail'}", flush=True)
+        print(_sign_ins().read_text(), end="", flush=True)
+
+
+def _demonstrate(call_command: Callable[..., object]) -> None:
+    """Seeds 24 people; sign-ins are kept in a file only the owner reads, so they are printed at every start."""
+    path = _sign_ins()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+        with path.open("w") as lines:
+            call_command("seed_cohort", patients=24, seed=1, stdout=lines)
+        kept = [line for line in path.read_text().splitlines() if line.startswith("Sign-in:")]
+        path.write_text("".join(f"{line}\n" for line in kept))
+
+
+def _sign_ins() -> Path:
+    return env.VAR / "demo" / "sign-ins.txt"
+
+
+def _watch(children: list[Child], stop: Callable[[], bool]) -> None:
+    """Keeps the children running until somebody asks to stop."""
+    checked = time.monotonic()
+    while not stop():
+        for child in children:
+            child.ensure()
+        if time.monotonic() - checked > STALE_SECONDS / 4:
+            checked = time.monotonic()
+            _replace_deaf(children)
+        time.sleep(0.5)
+
+
+def _replace_deaf(children: list[Child]) -> None:
+    """A worker that has run for a minute without a heartbeat is deaf: end it, and beat with it."""
+    worker = next(c for c in children if c.name == "worker")
+    if time.monotonic() - worker.started_at < STALE_SECONDS or heartbeat_age() < STALE_SECONDS:
+        return
+    print("the worker is deaf; it is replaced", file=sys.stderr, flush=True)
+    worker.replace()
+
+
+def heartbeat_age() -> float:
+    """Seconds since a worker last said that it works; 0 when the database does not answer."""
+    from django.db import DatabaseError, connection
+    from django.utils import timezone
+
+    from patients.models import Heartbeat
+
+    try:
+        last = Heartbeat.objects.filter(name="worker").values_list("at", flat=True).first()
+        return (timezone.now() - last).total_seconds() if last else STALE_SECONDS + 1.0
+    except DatabaseError:
+        return 0.0
+    finally:
+        connection.close()
+
+
+if __name__ == "__main__":
+    main()
