@@ -130,7 +130,8 @@ def open_browser(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[.
         page.goto(f"{server}/admin/")
         page.fill("#id_login", username)
         page.fill("#id_password", PASSWORD)
-        page.click("main button[type=submit]")
+        with page.expect_navigation(url="**/admin/**"):
+            page.click("main button[type=submit]")
         return page
 
     yield open_page

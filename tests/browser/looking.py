@@ -82,3 +82,9 @@ def width(page: Any) -> int:
 
 def violations(page: Any) -> list[str]:
     return page.evaluate("window.violations")
+
+
+def submit(page: Any) -> None:
+    """Presses the form's button and waits for the page that answers."""
+    with page.expect_navigation():
+        page.click("main button[type=submit]")

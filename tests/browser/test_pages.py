@@ -67,7 +67,7 @@ def test_a_wrong_password_says_so_and_moves_focus(chromium: Any, server: str, cl
     page.goto(f"{server}/accounts/login/")
     page.fill("#id_login", "ana")
     page.fill("#id_password", "not the password")
-    page.click("main button[type=submit]")
+    looking.submit(page)
     assert page.title().startswith("Error:")
     assert page.evaluate("document.activeElement.className") == "problem"
     page.close()

@@ -15,7 +15,7 @@ def enter_alt(page: Any, base: str, patient: Any, value: str) -> None:
     page.goto(f"{base}/admin/patients/{patient}/results/?analytes=ALT")
     page.fill("#value-0", value)
     page.fill("#reference_high-0", "45")
-    page.click("main button[type=submit]")
+    looking.submit(page)
 
 
 def test_a_raised_alt_makes_one_alert_on_the_patient_and_on_today(
@@ -41,7 +41,7 @@ def test_an_alert_is_answered_and_leaves_today(
     page.goto(f"{server}/admin/patients/{clinic['to answer']}/")
     page.click("a.btn:has-text('Answer')")
     page.select_option("#decision", "repeat_test")
-    page.click("main button[type=submit]")
+    looking.submit(page)
     assert "Answered" in page.inner_text("section:has(#alerts)")
     code = page.inner_text("h1")
     page.goto(f"{server}/admin/today/?group=alerts")
@@ -55,7 +55,7 @@ def test_a_faulty_form_keeps_what_was_typed_and_leads_to_the_field(
     page.goto(f"{server}/admin/patients/{clinic['month_five']}/results/?analytes=ALT,AST")
     page.fill("#collected_on", "")
     page.fill("#value-0", "31")
-    page.click("main button[type=submit]")
+    looking.submit(page)
     assert page.title().startswith("Error:")
     assert page.evaluate("document.activeElement.className") == "problem"
     assert page.input_value("#value-0") == "31"
@@ -85,7 +85,7 @@ def test_the_window_planner_names_what_expires(
     page.goto(f"{server}/admin/patients/{clinic['to move']}/plan/")
     late = page.evaluate("new Date(Date.now() + 200 * 864e5).toISOString().slice(0, 10)")
     page.fill("#infusion_on", late)
-    page.click("main button[type=submit]")
+    looking.submit(page)
     cards = page.locator(".gates li", has_text="Expired")
     assert cards.count() > 0
     assert "No day works" in page.inner_text("section:has(#window)") or "Any day" in page.inner_text(

@@ -22,8 +22,8 @@ def names(rows: list[tuple[Any, ...]]) -> set[str]:
 
 def ask(sql: str, *parameters: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return list(cursor.fetchall())
+        cursor.execute(sql, parameters or None)
+        return list(cursor.fetchall()) if cursor.description else []
 
 
 def bleed(patient: Patient, site: Site) -> Bleed:

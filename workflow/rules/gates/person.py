@@ -23,10 +23,10 @@ def age(ask: Question) -> GateVerdict:
     adult = birthday(born, years)
     evidence = [Evidence(fact=f"patient:{ask.facts.person.id}", on=born, value=born.isoformat(), note="birth date")]
     if adult <= ask.on:
-        return ask.verdict("pass", f"At least {years} years old on {plain(ask.on)}.", evidence=evidence)
+        return ask.verdict("pass", f"{years} years old since {plain(adult)}.", evidence=evidence)
     return ask.verdict(
         "fail",
-        f"Under {years} on {plain(ask.on)}; {years} from {plain(adult)}.",
+        f"Under {years} until {plain(adult)}.",
         evidence=evidence,
         next_step=f"Plan no infusion before {plain(adult)}.",
     )
@@ -152,10 +152,10 @@ def attestations(ask: Question) -> GateVerdict:
 def site_of_care(ask: Question) -> GateVerdict:
     """The centre is certified for this pathway on Day 0. The place of service is judged with the infusion."""
     if certified(ask.facts, ask.gate["pathway"], ask.on):
-        return ask.verdict("pass", f"The centre is certified on {plain(ask.on)}.")
+        return ask.verdict("pass", "The centre is certified on that date.")
     return ask.verdict(
         "fail",
-        f"The centre is not certified on {plain(ask.on)}.",
+        "The centre is not certified on that date.",
         next_step="Certify the centre for this date, or move the date or the patient.",
     )
 
@@ -189,7 +189,7 @@ def authorization(ask: Question) -> GateVerdict:
     if newest.valid_from and ask.on < newest.valid_from or newest.valid_to and ask.on > newest.valid_to:
         return ask.verdict(
             "expired",
-            f"The approval of {newest.payer} does not cover {plain(ask.on)}.",
+            f"The approval of {newest.payer} does not cover that date.",
             evidence=evidence,
             next_step="Ask the payer to extend the approval.",
             valid_until=newest.valid_to,

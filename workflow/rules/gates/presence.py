@@ -39,13 +39,9 @@ def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
         "expired",
         f"{analyte} of {plain(row.collected_on)} counts for {days} days, to {plain(last_valid(row, days))}.",
         evidence=[seen(row)],
-        next_step=f"Draw {analyte} again between {plain(_from(ask, days))} and {plain(ask.on)}.",
+        next_step=f"Draw {analyte} again within {days} days before the infusion.",
         valid_until=last_valid(row, days),
     )
-
-
-def _from(ask: Question, days: int) -> date:
-    return date.fromordinal(ask.on.toordinal() - days)
 
 
 def _missing(ask: Question, analyte: str) -> GateVerdict:
