@@ -19,12 +19,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import util
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 from config import env
@@ -98,7 +99,9 @@ def _make(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise EmbeddedError(f"Cannot make the data folder {path.name}: {error.strerror}. Free or choose a disk.") from error
+        raise EmbeddedError(
+            f"Cannot make the data folder {path.name}: {error.strerror}. Free or choose a disk."
+        ) from error
 
 
 @dataclass
@@ -154,7 +157,18 @@ class Postgres:
         log.touch()
         self._own(log)
         done = self._run(
-            "pg_ctl", "start", "-D", str(self.data), "-l", str(log), "-w", "-t", "120", "-o", flags, check=False
+            "pg_ctl",
+            "start",
+            "-D",
+            str(self.data),
+            "-l",
+            str(log),
+            "-w",
+            "-t",
+            "120",
+            "-o",
+            flags,
+            check=False,
         )
         if done.returncode != 0:
             raise EmbeddedError(_explained("PostgreSQL", log.read_text()[-3000:], port))
@@ -231,7 +245,7 @@ class Valkey:
         config = self.home / "valkey.conf"
         config.touch(mode=0o600)
         config.write_text(
-            f"bind 127.0.0.1\nport {port}\nrequirepass {password.read_text()}\nsave \"\"\nappendonly no\n"
+            f'bind 127.0.0.1\nport {port}\nrequirepass {password.read_text()}\nsave ""\nappendonly no\n'
             f"dir {self.home}\nlogfile {self.home / 'server.log'}\ndaemonize yes\npidfile {self.home / 'pid'}\n"
         )
         subprocess.run([str(_valkey_binary()), str(config)], check=True, stdin=subprocess.DEVNULL)
@@ -258,11 +272,11 @@ def free_port(wanted: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _wait(ready: object, seconds: float, failure: object) -> None:
+def _wait(ready: Callable[[], bool], seconds: float, failure: Callable[[], Exception]) -> None:
     deadline = time.monotonic() + seconds
-    while not ready():  # type: ignore[operator]
+    while not ready():
         if time.monotonic() > deadline:
-            raise failure()  # type: ignore[operator]
+            raise failure()
         time.sleep(0.05)
 
 
@@ -287,10 +301,12 @@ def _service_user() -> pwd.struct_passwd | None:
             return pwd.getpwnam(name)
         except KeyError:
             continue
-    raise EmbeddedError("Running as root needs a system user named postgres or nobody; run as a normal user instead.")
+    raise EmbeddedError(
+        "Running as root needs a system user named postgres or nobody; run as a normal user instead."
+    )
 
 
-def _as(user: pwd.struct_passwd | None) -> dict[str, object]:
+def _as(user: pwd.struct_passwd | None) -> dict[str, Any]:
     if user is None:
         return {}
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
@@ -308,7 +324,10 @@ def _reachable(home: Path, user: pwd.struct_passwd | None) -> tuple[Path, Path]:
     base = STATE / hashlib.sha256(str(home).encode()).hexdigest()[:12]
     copied = base / "wheel" / package.name
     if not copied.exists():
-        print(f"The service user {user.pw_name} cannot reach the checkout; PostgreSQL lives in {base}", file=sys.stderr)
+        print(
+            f"The service user {user.pw_name} cannot reach the checkout; PostgreSQL lives in {base}",
+            file=sys.stderr,
+        )
         base.mkdir(parents=True, exist_ok=True, mode=0o755)
         for part in (package, package.parent / f"{package.name}.libs"):
             if part.exists():
@@ -317,7 +336,7 @@ def _reachable(home: Path, user: pwd.struct_passwd | None) -> tuple[Path, Path]:
 
 
 def _enters(path: Path, user: pwd.struct_passwd) -> bool:
-    probe = subprocess.run(["test", "-x", str(path)], check=False, cwd="/", **_as(user))  # type: ignore[call-overload]
+    probe = subprocess.run(["/usr/bin/test", "-x", str(path)], check=False, cwd="/", **_as(user))
     return bool(probe.returncode == 0)
 
 
@@ -336,5 +355,3 @@ def start_throwaway(folder: Path) -> Postgres:
     server = Postgres(folder / "postgres", settings=THROWAWAY)
     server.ensure()
     return server
-
-

@@ -25,7 +25,9 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every part works, else 503; says only which part."""
     parts = {"database": _database(), "broker": _broker()}
-    parts |= {"beat": _beat(), "notices": _notices()} if parts["database"] else {"beat": False, "notices": False}
+    parts |= (
+        {"beat": _beat(), "notices": _notices()} if parts["database"] else {"beat": False, "notices": False}
+    )
     ready = all(parts.values())
     return JsonResponse({"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503)
 
@@ -41,7 +43,9 @@ def _database() -> bool:
 
 def _broker() -> bool:
     try:
-        return bool(redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping())
+        return bool(
+            redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2).ping()
+        )
     except (redis.RedisError, OSError):
         return False
 

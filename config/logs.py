@@ -13,7 +13,7 @@ class JsonLines(logging.Formatter):
     """No request, user, path or query ever enters a line; a traceback names the exception's type and place."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname,
             "logger": record.name,

@@ -23,7 +23,7 @@ WORKER_ROLE = {"DAYMARK_DB_ROLE": "daymark_worker"}
 COMMANDS: dict[str, list[str]] = {
     "web": [
         "gunicorn", "config.wsgi:application", "--bind", f"0.0.0.0:{PORT}", "--workers", "1", "--threads", "8",
-        "--timeout", "120", "--worker-tmp-dir", "/dev/shm", "--no-control-socket",
+        "--timeout", "120", "--no-control-socket",
     ],
     "worker": ["celery", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip", "--quiet"],
     "beat": ["celery", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],

@@ -88,5 +88,7 @@ def _lock_faults() -> list[FileFault]:
         sha, name = line.split(maxsplit=1)
         path = FOLDER / name
         if not path.exists() or hashlib.sha256(path.read_bytes()).hexdigest() != sha:
-            found.append(FileFault(f"contracts/{name}", "", "was edited after its release: make a new version instead"))
+            found.append(
+                FileFault(f"contracts/{name}", "", "was edited after its release: make a new version instead")
+            )
     return found

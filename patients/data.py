@@ -29,7 +29,9 @@ def products() -> FactorProducts:
 def faults() -> list[tuple[str, str]]:
     """Every fault of the catalogue files, as (file, message), and files that differ from LOCK."""
     found = [("analytes_v1.toml", text) for text in parse_catalog(_read("analytes_v1.toml"))[1]]
-    found += [("factor_products_v1.toml", text) for text in parse_products(_read("factor_products_v1.toml"))[1]]
+    found += [
+        ("factor_products_v1.toml", text) for text in parse_products(_read("factor_products_v1.toml"))[1]
+    ]
     for line in (FOLDER / "LOCK").read_text().splitlines():
         sha, name = line.split(maxsplit=1)
         if hashlib.sha256((FOLDER / name).read_bytes()).hexdigest() != sha:

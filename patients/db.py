@@ -84,7 +84,9 @@ def refuse_owner() -> None:
             " and tableowner = session_user) from pg_roles where rolname = session_user"
         )
         if cursor.fetchone()[0]:
-            raise RuntimeError("DATABASE_URL signs in as the owner of the tables; give the application a login of its own.")
+            raise RuntimeError(
+                "DATABASE_URL signs in as the owner of the tables; give the application a login of its own."
+            )
 
 
 def secure() -> None:
@@ -220,4 +222,6 @@ def _definers() -> Iterable[str]:
             " or p.proname = '_pgh_attach_context'"
         )
         found = [row[0] for row in cursor.fetchall()]
-    return [f"alter function {f} security definer set search_path = pg_catalog, public, pg_temp" for f in found]
+    return [
+        f"alter function {f} security definer set search_path = pg_catalog, public, pg_temp" for f in found
+    ]

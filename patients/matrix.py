@@ -16,7 +16,11 @@ def rows() -> dict[str, dict[str, frozenset[str]]]:
     """Route name → method → roles (or "open", or "signed-in")."""
     table = tomllib.loads(FILE.read_text(encoding="utf-8"))
     return {
-        name: {method: frozenset(table["roles"].get(entry, [entry])) for method, entry in row.items() if method != "phi"}
+        name: {
+            method: frozenset(table["roles"].get(entry, [entry]))
+            for method, entry in row.items()
+            if method != "phi"
+        }
         for name, row in table["routes"].items()
     }
 

@@ -7,7 +7,7 @@ os.environ.setdefault("DATABASE_URL", "postgresql://daymark:none@127.0.0.1:1/non
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:1/0")
 os.environ.setdefault("DAYMARK_VAR", tempfile.mkdtemp(prefix="daymark-var-"))
 
-from config.settings import *  # noqa: E402, F403
+from config.settings import *  # noqa: F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {

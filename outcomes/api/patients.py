@@ -94,7 +94,10 @@ class PatientDetail(PatientView):
 
 class Status(PatientView):
     @extend_schema(
-        parameters=[OpenApiParameter("as_of", OpenApiTypes.DATE), OpenApiParameter("as_known_at", OpenApiTypes.DATETIME)],
+        parameters=[
+            OpenApiParameter("as_of", OpenApiTypes.DATE),
+            OpenApiParameter("as_known_at", OpenApiTypes.DATETIME),
+        ],
         responses=OpenApiTypes.OBJECT,
         operation_id="patients_status",
     )
@@ -129,7 +132,11 @@ def patient_json(row: Patient, pseudonymised: bool = False) -> dict[str, Any]:
 
 def _listed(filters: dict[str, str]) -> QuerySet[Patient]:
     rows = Patient.objects.select_related("site", "pathway").filter(merged_into=None)
-    for name, column in (("site", "site__code"), ("phase", "pathway__phase"), ("pathway", "pathway__pathway")):
+    for name, column in (
+        ("site", "site__code"),
+        ("phase", "pathway__phase"),
+        ("pathway", "pathway__pathway"),
+    ):
         if name in filters:
             rows = rows.filter(**{column: filters[name]})
     return rows.order_by(filters.get("ordering", "code"), "id")

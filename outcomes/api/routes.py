@@ -11,5 +11,9 @@ routes = [
     path("patients/<uuid:patient>/", patients.PatientDetail.as_view(), name="patient"),
     path("patients/<uuid:patient>/status/", patients.Status.as_view(), name="status"),
     path("contracts/", contracts.Contracts.as_view(), name="contracts"),
-    path("contracts/<str:contract>/milestones/", contracts.ContractMilestones.as_view(), name="contract-milestones"),
+    path(
+        "contracts/<str:contract>/milestones/",
+        contracts.ContractMilestones.as_view(),
+        name="contract-milestones",
+    ),
 ]

@@ -155,7 +155,9 @@ def obligations(contract: Contract) -> ObligationSet:
     return ObligationSet(
         code=f"contract:{contract.code}",
         kind="milestone",
-        slots=tuple(ObligationSlot(month=m.month, before=m.before, after=m.after) for m in contract.milestones),
+        slots=tuple(
+            ObligationSlot(month=m.month, before=m.before, after=m.after) for m in contract.milestones
+        ),
         title=contract.title,
         analytes=contract.analytes,
         grace_days=contract.grace_days,

@@ -51,7 +51,10 @@ def _state(
     span = around(add_months(day0, milestone.month), milestone.before, milestone.after)
     verdict, reason = "pending", ""
     if censored is not None and span.target > censored[0]:
-        verdict, reason = "not_evaluable", f"censored: {censored[1].replace('_', ' ')} on {censored[0].isoformat()}"
+        verdict, reason = (
+            "not_evaluable",
+            f"censored: {censored[1].replace('_', ' ')} on {censored[0].isoformat()}",
+        )
     elif today >= span.opens:
         verdict, reason = "due", UNASSESSED if today > span.closes else ""
     return MilestoneState(

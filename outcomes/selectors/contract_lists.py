@@ -43,7 +43,14 @@ def contract_milestones(code: str, *, as_of: date | None, verdict: str | None) -
         on = as_of or local_date(now, history.timezone)
         for row in milestone_rows(known(history, as_of=on), on):
             if row["contract"] == code and verdict in (None, row["verdict"]):
-                rows.append({"id": _id(patient, code, row["month"]), "patient": str(patient), **row, "attested": False})
+                rows.append(
+                    {
+                        "id": _id(patient, code, row["month"]),
+                        "patient": str(patient),
+                        **row,
+                        "attested": False,
+                    }
+                )
     return rows
 
 

@@ -32,7 +32,9 @@ def patient_status(
     try:
         result = decided(known, as_of=on, as_known_at=as_known_at)
     except LookupError as error:
-        raise Invalid.at("/as_known_at", "too-early", "The patient was not yet recorded at that instant.") from error
+        raise Invalid.at(
+            "/as_known_at", "too-early", "The patient was not yet recorded at that instant."
+        ) from error
     return status_of(patient, result, on, as_known_at or now)
 
 

@@ -52,7 +52,9 @@ def _store(patient: UUID, site: UUID, found: Sequence[MilestoneState], moment: d
 
 
 def _row(patient: UUID, site: UUID, state: MilestoneState, moment: datetime) -> Assessment:
-    columns: dict[str, Any] = {n: getattr(state, n) for n in ("target_on", "opens_on", "closes_on", "verdict")}
+    columns: dict[str, Any] = {
+        n: getattr(state, n) for n in ("target_on", "opens_on", "closes_on", "verdict")
+    }
     return Assessment(
         id=uuid5(patient, f"assessment:{state.contract}:{state.month}:1"),
         patient_id=patient,

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from outcomes.services import patients
 from patients.models import Patient, Site
-from workflow.models import Alert
+from workflow.selectors.lists import open_alerts
 from workflow.services import alerts, facts, infusions, intake, plan, steroids, sweep
 
 SYLLABLES = ("ba", "den", "fol", "gar", "hem", "kir", "lom", "mun", "nor", "pel", "rud", "sten", "tor", "wes")
@@ -210,8 +210,8 @@ class Teller:
             if on <= self.today:
                 self.panel(on, fix=str(38 - month // 12))
 
-    def open_alert(self) -> Alert:
-        return Alert.objects.filter(patient_id=self.patient, state="open").order_by("first_hit_on")[0]
+    def open_alert(self) -> UUID:
+        return open_alerts(self.patient)[0]
 
 
 def referred(t: Teller) -> None:
@@ -292,7 +292,7 @@ def steroids_running(t: Teller) -> None:
     t.infuse(day0)
     t.follow(day0, alt={4: 88, 5: 74, 6: 61, 7: 50, 8: 41})
     on = day0 + timedelta(29)
-    order = {"alert": t.open_alert().pk, "started_on": on, "template": "default"}
+    order = {"alert": t.open_alert(), "started_on": on, "template": "default"}
     steroids.start(patient=t.patient, fields=order, by=CLINICIAN, at=t.at(on))
 
 
@@ -319,7 +319,7 @@ def answered_alert(t: Teller) -> None:
     day0 = t.today - timedelta(80)
     t.infuse(day0)
     t.follow(day0, alt={6: 49})
-    seen = t.open_alert().pk
+    seen = t.open_alert()
     alerts.acknowledge(
         patient=t.patient,
         alert=seen,

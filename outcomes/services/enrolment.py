@@ -31,7 +31,9 @@ def enrol(*, patient: UUID, contract_code: str, by: str, at: datetime | None = N
         found = data.in_force(named.code if named else contract_code, today)
     except LookupError as error:
         known = ", ".join(sorted({c.code for c in data.contracts()}))
-        raise Invalid.at("/contract", "unknown", f"No contract “{contract_code}” in force; known are {known}.") from error
+        raise Invalid.at(
+            "/contract", "unknown", f"No contract “{contract_code}” in force; known are {known}."
+        ) from error
     payload = {"version": found.version, "obligations": _payload(obligations(found))}
     acts.record(patient=patient, kind="enrolment", key=found.code, payload=payload, by=by, at=at)
 

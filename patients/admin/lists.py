@@ -113,5 +113,17 @@ class AuditAdmin(ReadOnly):
         return (event.pgh_context or {}).get("user", "")
 
 
-for tracked in (SiteSetting, Source, CodeMap, Patient, Result, Bleed, FactorUse, Regimen, Attestation, Event):
+TRACKED: tuple[Any, ...] = (
+    SiteSetting,
+    Source,
+    CodeMap,
+    Patient,
+    Result,
+    Bleed,
+    FactorUse,
+    Regimen,
+    Attestation,
+    Event,
+)
+for tracked in TRACKED:
     admin.site.register(tracked.pgh_event_model, AuditAdmin)

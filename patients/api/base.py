@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -51,7 +50,7 @@ class PatientView(ApiView):
     object_first = True
     patient: Patient
 
-    def initial(self, request: Request | HttpRequest, *args: Any, **kwargs: Any) -> None:
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.patient = visible_patient(kwargs["patient"])
         self.require_at(self.patient.site_id)

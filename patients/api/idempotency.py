@@ -43,7 +43,8 @@ def idempotent(view: View) -> View:
 
 
 def _once(view: View, self: Any, request: Request, key: str, args: Any, kwargs: Any) -> Response:
-    user, route = request.user.pk, request.path
+    user: Any = request.user.pk
+    route = request.path
     if not _locked(f"{user}|{route}|{key}"):
         raise Conflict("The same request is being carried out right now; ask again in a moment.")
     body_hash = hashlib.sha256(json.dumps(request.data, sort_keys=True, default=str).encode()).hexdigest()
@@ -82,5 +83,3 @@ def _kept(response: Response, user: Any, route: str, key: str, body_hash: str) -
         body=json.dumps(response.data, cls=JSONEncoder),
         created_at=timezone.now(),
     )
-
-

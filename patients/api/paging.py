@@ -29,7 +29,7 @@ def page_of(request: Request, rows: Any, shown: Callable[[Sequence[Any]], Iterab
     _refuse(request, PAGING if not hasattr(request, "_filters") else (*PAGING, *request._filters))
     pages = Pages()
     try:
-        page = pages.paginate_queryset(rows, request)
+        page: list[Any] | None = pages.paginate_queryset(rows, request)
     except NoSuchPage as error:
         raise NotFound("There is no such page.") from error
     return pages.get_paginated_response(list(shown(page or [])))
@@ -37,7 +37,7 @@ def page_of(request: Request, rows: Any, shown: Callable[[Sequence[Any]], Iterab
 
 def filters_of(request: Request, names: Sequence[str], *, ordering: Sequence[str]) -> dict[str, str]:
     """The given filters. Raises Malformed naming every unknown filter and sort key."""
-    request._filters = tuple(names)
+    request._filters = tuple(names)  # type: ignore[attr-defined]
     _refuse(request, (*PAGING, *names))
     chosen = request.query_params.get("ordering")
     if chosen is not None and chosen not in ordering:

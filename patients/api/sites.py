@@ -32,7 +32,7 @@ class SiteChange(Strict):
     npi = Text(required=False, allow_blank=True, max_length=10)
 
 
-class SiteOut(serializers.ModelSerializer):
+class SiteOut(serializers.ModelSerializer[Site]):
     class Meta:
         model = Site
         fields = ("id", "code", "name", "timezone", "npi", "version")

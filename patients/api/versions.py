@@ -27,5 +27,5 @@ def expected_version(request: Request) -> int:
         raise PreconditionRequired("Send If-Match with the ETag of the version you have seen.")
     digits = text.strip().removeprefix("W/").strip('"')
     if not digits.isdigit() or len(digits) > 9:
-        raise Malformed.at("/", "if-match", "If-Match must hold one ETag, such as \"3\".")
+        raise Malformed.at("/", "if-match", 'If-Match must hold one ETag, such as "3".')
     return int(digits)

@@ -124,7 +124,9 @@ class QuarantineItem(Identified):
             models.UniqueConstraint(fields=["site", "content_key"], name="quarantine_once"),
         ]
         indexes = [
-            models.Index(fields=["patient", "analyte"], condition=models.Q(state="waiting"), name="quarantine_waiting")
+            models.Index(
+                fields=["patient", "analyte"], condition=models.Q(state="waiting"), name="quarantine_waiting"
+            )
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pghistory
 from django.db import models
 
@@ -9,7 +11,7 @@ from patients.models.audit import tracked
 from patients.models.base import FactRow, PatientRow, one_of
 
 RESULT_STATUSES = ("final", "corrected", "amended", "preliminary", "pending", "cancelled", "entered_in_error")
-AMOUNT = {"max_digits": 24, "decimal_places": 8}
+AMOUNT: dict[str, Any] = {"max_digits": 24, "decimal_places": 8}
 
 
 @pghistory.track(*tracked())

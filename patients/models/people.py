@@ -43,7 +43,9 @@ class Membership(Identified):
 
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=16)
-    site = models.ForeignKey(Site, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships")
+    site = models.ForeignKey(
+        Site, on_delete=models.PROTECT, null=True, blank=True, related_name="memberships"
+    )
     contract = models.CharField(max_length=64, blank=True)
     from_date = models.DateField()
     to_date = models.DateField(null=True, blank=True)

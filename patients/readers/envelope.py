@@ -134,7 +134,10 @@ def _with_value(
     reasons += _time_faults(envelope, now, born)
     if not reasons and (value.no_value or status == "pending"):
         return Interpreted(envelope=envelope, disposition="pending", analyte=analyte.code, status="pending")
-    low, high = (_limit(t, converted, analyte, envelope, catalog) for t in (envelope.reference_low, envelope.reference_high))
+    low, high = (
+        _limit(t, converted, analyte, envelope, catalog)
+        for t in (envelope.reference_low, envelope.reference_high)
+    )
     return Interpreted(
         envelope=envelope,
         disposition="quarantine" if reasons else "result",

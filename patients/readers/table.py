@@ -86,7 +86,9 @@ def _positions(header: list[str] | None, mapping: Mapped) -> dict[str, int]:
 def _envelope(number: int, row: list[str], positions: Mapping[str, int], mapping: Mapped) -> ResultEnvelope:
     if any(len(cell) > MAX_CELL for cell in row):
         raise Unreadable("too-large", f"row {number} holds a cell of more than {MAX_CELL} characters")
-    cells = {n: row[p].strip() if p < len(row) else "" for n, p in positions.items()} | dict(mapping.constants)
+    cells = {n: row[p].strip() if p < len(row) else "" for n, p in positions.items()} | dict(
+        mapping.constants
+    )
     collected, bad = _moment(cells.get("collected_at", ""), mapping)
     reported, _ = _moment(cells.get("reported_at", ""), mapping)
     born, _ = _moment(cells.get("birth_date", ""), mapping)
@@ -125,7 +127,9 @@ def _moment(text: str, mapping: Mapped) -> tuple[datetime | date | None, bool]:
         return None, False
     for form in mapping.date_formats:
         try:
-            return _zoned(datetime.strptime(text, form), mapping, dated=not any(c in form for c in ("%H", "%I"))), False
+            return _zoned(
+                datetime.strptime(text, form), mapping, dated=not any(c in form for c in ("%H", "%I"))
+            ), False
         except ValueError:
             continue
     try:

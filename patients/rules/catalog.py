@@ -81,7 +81,10 @@ def parse_products(data: Mapping[str, Any]) -> tuple[FactorProducts, list[str]]:
     faults: list[str] = []
     products = {
         code: FactorProduct(
-            code, row.get("hcpcs", ""), row.get("class", ""), _days(f"products.{code}", row, "washout_days", faults) or 0
+            code,
+            row.get("hcpcs", ""),
+            row.get("class", ""),
+            _days(f"products.{code}", row, "washout_days", faults) or 0,
         )
         for code, row in data.get("products", {}).items()
     }

@@ -9,7 +9,9 @@ from decimal import Decimal
 from uuid import UUID, uuid5
 
 
-def lineage(patient: UUID, source: str, source_id: str, analyte: str, assay: str, collected_at: datetime) -> UUID:
+def lineage(
+    patient: UUID, source: str, source_id: str, analyte: str, assay: str, collected_at: datetime
+) -> UUID:
     """The identity of a result over its versions.
 
     The source's own id where there is one, else source, analyte, assay and time of collection.

@@ -26,7 +26,7 @@ MEANINGS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 BY_WORD = {word: meaning for meaning, words in MEANINGS.items() for word in words}
 NO_VALUE = frozenset(
-    "? . $ *** ** * folgt pending tnp qns n/a na".split()
+    ["?", ".", "$", "***", "**", "*", "folgt", "pending", "tnp", "qns", "n/a", "na"]
     + ["not done", "to follow", "in progress", "test not performed", "quantity not sufficient"]
 )
 

@@ -9,12 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
-RANK = {"pending": 0, "preliminary": 1, "final": 2, "corrected": 3, "amended": 3, "cancelled": 4, "entered_in_error": 5}
+RANK = {
+    "pending": 0,
+    "preliminary": 1,
+    "final": 2,
+    "corrected": 3,
+    "amended": 3,
+    "cancelled": 4,
+    "entered_in_error": 5,
+}
 REPLACING = frozenset({"corrected", "amended"})
 FINAL = frozenset({"final", "corrected", "amended"})
 
@@ -23,21 +29,21 @@ class Version(Protocol):
     """What the resolution needs to know of a version."""
 
     @property
-    def id(self) -> UUID: ...
+    def id(self) -> Any: ...
     @property
-    def status(self) -> str: ...
+    def status(self) -> Any: ...
     @property
-    def reported_at(self) -> datetime | None: ...
+    def reported_at(self) -> Any: ...
     @property
-    def collected_at(self) -> datetime: ...
+    def collected_at(self) -> Any: ...
     @property
-    def content_hash(self) -> str: ...
+    def content_hash(self) -> Any: ...
     @property
-    def value(self) -> Decimal | None: ...
+    def value(self) -> Any: ...
     @property
-    def comparator(self) -> str: ...
+    def comparator(self) -> Any: ...
     @property
-    def code(self) -> str | None: ...
+    def code(self) -> Any: ...
 
 
 class Correctable(Protocol):
@@ -104,11 +110,12 @@ def _replaces(new: Version, standing: Version) -> bool:
         return standing.status not in FINAL
     if new.status == "preliminary":
         return standing.status in ("preliminary", "pending")
-    return standing.status == "pending"
+    return bool(standing.status == "pending")
 
 
 def _conflicts(new: Version, standing: Version) -> bool:
-    return new.status == "final" and standing.status in FINAL and _content(new) != _content(standing)
+    both_final = bool(new.status == "final") and standing.status in FINAL
+    return both_final and _content(new) != _content(standing)
 
 
 def _content(version: Version) -> tuple[Any, ...]:

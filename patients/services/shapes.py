@@ -47,7 +47,7 @@ class Number(serializers.DecimalField):
 
 
 @extend_schema_field({"type": "string", "format": "date-time"})
-class Instant(serializers.Field):
+class Instant(serializers.Field[Any, Any, Any, Any]):
     """An RFC 3339 instant with its offset, returned in UTC."""
 
     default_error_messages = {
@@ -99,7 +99,7 @@ class InstantOrDay(Instant):
             return None
 
 
-class Strict(serializers.Serializer):
+class Strict(serializers.Serializer[Any]):
     """An object whose fields are all known; an unknown one is reported together with all other faults."""
 
     def to_internal_value(self, data: Any) -> Any:
@@ -107,7 +107,8 @@ class Strict(serializers.Serializer):
         try:
             value = super().to_internal_value(data)
         except serializers.ValidationError as error:
-            raise serializers.ValidationError({**error.detail, **unknown}) from error
+            told: Any = error.detail
+            raise serializers.ValidationError({**told, **unknown}) from error
         if unknown:
             raise serializers.ValidationError(unknown)
         return value

@@ -79,7 +79,13 @@ def set_up(
 
 
 def create_staff(
-    *, username: str, email: str, role: str, site: Site | None = None, contract: str = "", since: date | None = None
+    *,
+    username: str,
+    email: str,
+    role: str,
+    site: Site | None = None,
+    contract: str = "",
+    since: date | None = None,
 ) -> User:
     """Makes a person (if new) and gives a role at a site, or for a contract. The same twice is one."""
     if role not in ROLES:

@@ -217,7 +217,17 @@ def test_a_task_ends_with_a_reason_only(ana: Client, site: Any, form: str, ended
 def test_reading_a_form_changes_nothing(ana: Client, site: Any):
     patient = told("alert_open", site)
     before = Act.objects.count()
-    for form in ("results", "attestation", "bleed", "plan", "acknowledge", "complete", "waive", "miss", "snooze"):
+    for form in (
+        "results",
+        "attestation",
+        "bleed",
+        "plan",
+        "acknowledge",
+        "complete",
+        "waive",
+        "miss",
+        "snooze",
+    ):
         page(ana, f"/admin/patients/{patient}/{form}/")
     assert Act.objects.count() == before
 

@@ -15,7 +15,9 @@ PATHWAYS = ("hemgenix", "roctavian", "beqvez")
 PASSWORD = "a long enough pass phrase"
 
 
-def make_site(code: str, *, timezone: str = "Europe/Berlin", certified_from: date | None = date(2020, 1, 1)) -> Site:
+def make_site(
+    code: str, *, timezone: str = "Europe/Berlin", certified_from: date | None = date(2020, 1, 1)
+) -> Site:
     site = sites.create_site(code=code, name=f"Centre {code.title()}", timezone=timezone)
     for pathway in PATHWAYS if certified_from else ():
         sites.set_up(site=site, kind="certification", key=pathway, by="test", from_on=certified_from)

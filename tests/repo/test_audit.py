@@ -20,7 +20,9 @@ def test_an_insert_and_an_update_leave_one_event_each(site: Site) -> None:
     patient = PatientFactory(site=site)
     with pghistory.context(user="someone"):
         Patient.objects.filter(pk=patient.pk).update(given_name="Kim")
-    labels = list(Events.objects.filter(pgh_obj_id=patient.pk).order_by("pgh_id").values_list("pgh_label", flat=True))
+    labels = list(
+        Events.objects.filter(pgh_obj_id=patient.pk).order_by("pgh_id").values_list("pgh_label", flat=True)
+    )
     assert labels == ["insert", "update"]
     assert Events.objects.latest("pgh_id").pgh_context["user"] == "someone"
 

@@ -46,7 +46,9 @@ def test_every_table_with_a_site_has_row_level_security_and_a_policy(db_ready: N
 def test_every_patient_table_names_patient_and_site_together(db_ready: None) -> None:
     tables = {m._meta.db_table for m in db.patient_tables()}
     keyed = names(
-        ask("select conrelid::regclass::text from pg_constraint where conname like '%\\_custody' and contype = 'f'")
+        ask(
+            "select conrelid::regclass::text from pg_constraint where conname like '%\\_custody' and contype = 'f'"
+        )
     )
     assert tables - keyed == set()
 
@@ -79,7 +81,11 @@ def test_a_fact_cannot_name_another_sites_patient(site: Site) -> None:
 def test_a_fact_cannot_be_written_into_another_site(site: Site) -> None:
     other = make_site("south")
     theirs = PatientFactory(site=other)
-    with site_context([site.pk], by="t"), pytest.raises(ProgrammingError, match="row-level"), transaction.atomic():
+    with (
+        site_context([site.pk], by="t"),
+        pytest.raises(ProgrammingError, match="row-level"),
+        transaction.atomic(),
+    ):
         bleed(theirs, other).save()
 
 
@@ -89,7 +95,9 @@ def test_facts_and_events_are_never_changed(db_ready: None, verb: str) -> None:
     assert len(models) > 15
     for model in models:
         table = model._meta.db_table
-        sql = verb.format(t=table).replace("set id = id", f"set {model._meta.pk.column} = {model._meta.pk.column}")
+        sql = verb.format(t=table).replace(
+            "set id = id", f"set {model._meta.pk.column} = {model._meta.pk.column}"
+        )
         with pytest.raises(ProgrammingError, match="permission denied"), transaction.atomic():
             ask(sql)
 

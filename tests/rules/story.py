@@ -98,7 +98,10 @@ def result(
 def panel(on: int | date, alt: str = "25", *, uln: str = "40", **more: Any) -> list[ResultFact]:
     """ALT, AST, ALP and total bilirubin of one draw."""
     rest = {"AST": ("22", "40"), "ALP": ("80", "120"), "TBIL": ("0.7", "1.2")}
-    return [result("ALT", on, alt, uln=uln, **more), *(result(a, on, v, uln=u, **more) for a, (v, u) in rest.items())]
+    return [
+        result("ALT", on, alt, uln=uln, **more),
+        *(result(a, on, v, uln=u, **more) for a, (v, u) in rest.items()),
+    ]
 
 
 def infusion(on: int | date = 0, *, hour: int = 10, weight: str = "72", **more: Any) -> InfusionFact:
@@ -115,7 +118,9 @@ def infusion(on: int | date = 0, *, hour: int = 10, weight: str = "72", **more: 
     )
 
 
-def act(kind: str, key: str, payload: dict[str, Any], on: int | date, *, reason: str = "", by: str = "dr") -> Act:
+def act(
+    kind: str, key: str, payload: dict[str, Any], on: int | date, *, reason: str = "", by: str = "dr"
+) -> Act:
     return Act(
         id=name("act", kind, key, payload, on),
         recorded_at=moment(on, 13),
@@ -129,13 +134,25 @@ def act(kind: str, key: str, payload: dict[str, Any], on: int | date, *, reason:
 
 
 def attest(code: str, on: int | date = -20, value: bool = True) -> AttestationFact:
-    return AttestationFact(id=name("attest", code, on, value), recorded_at=moment(on, 12), code=code, on=day(on), value=value)
+    return AttestationFact(
+        id=name("attest", code, on, value), recorded_at=moment(on, 12), code=code, on=day(on), value=value
+    )
 
 
 def bleed(on: int | date, *, site: str = "left knee", **more: Any) -> BleedFact:
-    plain: dict[str, Any] = {"joint": True, "cause": "spontaneous", "life_threatening": False, "treated": True}
+    plain: dict[str, Any] = {
+        "joint": True,
+        "cause": "spontaneous",
+        "life_threatening": False,
+        "treated": True,
+    }
     return BleedFact(
-        id=name("bleed", on, site), recorded_at=moment(on, 12), onset_at=moment(on), onset_on=day(on), site=site, **(plain | more)
+        id=name("bleed", on, site),
+        recorded_at=moment(on, 12),
+        onset_at=moment(on),
+        onset_on=day(on),
+        site=site,
+        **(plain | more),
     )
 
 
@@ -155,7 +172,11 @@ def event(kind: str, first: int | date, last: int | date | None = None) -> Event
 
 def certified(first: date = date(2020, 1, 1), last: date | None = None) -> Setting:
     return Setting(
-        kind="certification", key="hemgenix", recorded_at=datetime(2020, 1, 1, tzinfo=UTC), from_on=first, to_on=last
+        kind="certification",
+        key="hemgenix",
+        recorded_at=datetime(2020, 1, 1, tzinfo=UTC),
+        from_on=first,
+        to_on=last,
     )
 
 
@@ -172,7 +193,10 @@ def history(**facts: Any) -> History:
     facts.setdefault("settings", [certified()])
     acts = [*pins(), *facts.pop("acts", [])]
     return History(
-        person=facts.pop("person", PERSON), timezone="UTC", acts=tuple(acts), **{k: tuple(v) for k, v in facts.items()}
+        person=facts.pop("person", PERSON),
+        timezone="UTC",
+        acts=tuple(acts),
+        **{k: tuple(v) for k, v in facts.items()},
     )
 
 

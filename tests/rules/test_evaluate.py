@@ -12,7 +12,20 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rules.story import act, attest, bleed, day, decide, event, gates_met, history, infusion, panel, regimen, result
+from tests.rules.story import (
+    act,
+    attest,
+    bleed,
+    day,
+    decide,
+    event,
+    gates_met,
+    history,
+    infusion,
+    panel,
+    regimen,
+    result,
+)
 from workflow.rules.effects import Decision
 from workflow.rules.facts import History
 

@@ -10,7 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.rules.story import (
-    DAY0, act, attest, bleed, day, decide, event, gates_met, history, infusion, panel, protocol, regimen, result,
+    DAY0,
+    act,
+    attest,
+    bleed,
+    day,
+    decide,
+    event,
+    gates_met,
+    history,
+    infusion,
+    panel,
+    protocol,
+    regimen,
+    result,
 )  # fmt: skip
 from workflow.rules.effects import Task
 from workflow.rules.windows import add_months, state, target, window
@@ -42,7 +55,9 @@ class TestWindows:
         assert add_months(day0, months) == on
 
     @given(st.dates(date(2000, 1, 1), date(2100, 1, 1)), st.integers(0, 180))
-    def test_a_month_target_is_the_same_day_or_the_last_of_a_shorter_month(self, day0: date, months: int) -> None:
+    def test_a_month_target_is_the_same_day_or_the_last_of_a_shorter_month(
+        self, day0: date, months: int
+    ) -> None:
         on = target(day0, "m", months)
         assert (on.year * 12 + on.month) - (day0.year * 12 + day0.month) == months
         assert on.day == day0.day or (on.day < day0.day and (on + timedelta(days=1)).day == 1)
@@ -57,7 +72,15 @@ class TestWindows:
 
     @pytest.mark.parametrize(
         ("on", "word"),
-        [(17, "upcoming"), (18, "open"), (21, "open"), (24, "open"), (25, "overdue"), (27, "overdue"), (28, "missed")],
+        [
+            (17, "upcoming"),
+            (18, "open"),
+            (21, "open"),
+            (24, "open"),
+            (25, "overdue"),
+            (27, "overdue"),
+            (28, "missed"),
+        ],
     )
     def test_states_come_from_dates(self, on: int, word: str) -> None:
         assert state(tasks(on)["liver-panel:w03"], day(on)) == word
@@ -69,7 +92,9 @@ def test_the_whole_calendar_of_hemgenix() -> None:
     months = {f"m{n:02d}" for n in (6, 9, 12, 18, 24, 36, 48, 60)}
     assert {k for k in keys if k.startswith("liver-panel")} == {f"liver-panel:{c}" for c in weeks | months}
     assert {k for k in keys if k.startswith("fix-activity")} == {f"fix-activity:{c}" for c in weeks | months}
-    assert {k for k in keys if k.startswith("safety-visit")} == {f"safety-visit:y{n:02d}" for n in range(6, 16)}
+    assert {k for k in keys if k.startswith("safety-visit")} == {
+        f"safety-visit:y{n:02d}" for n in range(6, 16)
+    }
     assert not any(k.startswith("hcc-screen") for k in keys)
 
 
@@ -113,7 +138,9 @@ class TestWhatPeopleSay:
         ],
     )  # fmt: skip
     def test_an_act_ends_a_task_with_its_reason(self, kind: str, on: int, ended: str) -> None:
-        task = tasks(40, acts=[act(kind, "liver-panel:w03", {}, on, reason="told by phone")])["liver-panel:w03"]
+        task = tasks(40, acts=[act(kind, "liver-panel:w03", {}, on, reason="told by phone")])[
+            "liver-panel:w03"
+        ]
         assert (task.ended_as, task.ended_reason) == (ended, "told by phone")
 
     def test_results_are_stronger_than_a_waiver(self) -> None:
@@ -140,7 +167,10 @@ class TestObligations:
 
     def test_a_contracts_months_become_tasks_and_join_the_visits_of_the_same_month(self) -> None:
         found = tasks(0, acts=[act("enrolment", "sample", self.payload, -30)])
-        assert {k for k in found if k.startswith("milestone")} == {"milestone:sample:m03", "milestone:sample:m12"}
+        assert {k for k in found if k.startswith("milestone")} == {
+            "milestone:sample:m03",
+            "milestone:sample:m12",
+        }
         assert "contract:sample" in found["fix-activity:m12"].obligations
         assert "contract:sample" not in found["fix-activity:m24"].obligations
         assert {"label-eu", "registry:athn"} <= set(found["fix-activity:m12"].obligations)

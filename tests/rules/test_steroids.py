@@ -10,10 +10,14 @@ from workflow.rules.effects import SteroidCourse
 BASE = result("ALT", -8, "24", uln="40")
 
 
-def course(on: int, *results: Any, start: int = 30, order: dict[str, Any] | None = None, more: Any = ()) -> SteroidCourse:
+def course(
+    on: int, *results: Any, start: int = 30, order: dict[str, Any] | None = None, more: Any = ()
+) -> SteroidCourse:
     payload = {"started_on": day(start).isoformat(), "template": "default", **(order or {})}
     told = history(
-        results=[BASE, *results], infusions=[infusion()], acts=[act("steroid", "course-1", payload, start), *more]
+        results=[BASE, *results],
+        infusions=[infusion()],
+        acts=[act("steroid", "course-1", payload, start), *more],
     )
     (found,) = decide(told, on).courses
     return found

@@ -10,7 +10,9 @@ from tests.rules.story import act, decide, event, history, infusion, panel, resu
 from workflow.rules.effects import Alert
 
 
-def alerts(*results: Any, on: int = 60, rule: str = "alt-rise", acts: list[Any] | None = None, **more: Any) -> list[Alert]:
+def alerts(
+    *results: Any, on: int = 60, rule: str = "alt-rise", acts: list[Any] | None = None, **more: Any
+) -> list[Alert]:
     told = history(results=results, infusions=[infusion()], acts=acts or [], **more)
     return [a for a in decide(told, on).alerts if a.rule == rule]
 
@@ -69,7 +71,9 @@ def test_without_a_baseline_the_arm_says_so_and_a_data_task_opens() -> None:
 def test_without_an_upper_limit_a_data_task_opens_and_closes_with_the_correction() -> None:
     first = result("ALT", 28, "30", uln="")
     told = [base(), first]
-    open_task = next(t for t in decide(history(results=told, infusions=[infusion()]), 40).tasks if t.kind == "data")
+    open_task = next(
+        t for t in decide(history(results=told, infusions=[infusion()]), 40).tasks if t.kind == "data"
+    )
     assert (open_task.key, open_task.ended_as) == (f"data:uln:{first.id}", None)
     mended = result("ALT", 28, "30", uln="40", status="corrected", reported=30)
     tasks = decide(history(results=[*told, mended], infusions=[infusion()]), 40).tasks
@@ -83,14 +87,19 @@ def test_an_old_baseline_is_flagged(on: int, used: str) -> None:
 
 
 def test_on_day_0_the_start_of_the_infusion_divides_baseline_from_follow_up() -> None:
-    before, after = result("ALT", 0, "90", uln="40", hour=9, key="a"), result("ALT", 0, "90", uln="40", hour=11, key="b")
+    before, after = (
+        result("ALT", 0, "90", uln="40", hour=9, key="a"),
+        result("ALT", 0, "90", uln="40", hour=11, key="b"),
+    )
     assert alerts(base("24"), before) == []
     assert len(alerts(base("24"), after)) == 1
 
 
 class TestEpisodes:
     def test_further_hits_join_and_the_peak_is_kept(self) -> None:
-        (alert,) = alerts(base(), *(result("ALT", d, v, uln="40") for d, v in ((14, "60"), (21, "95"), (28, "70"))))
+        (alert,) = alerts(
+            base(), *(result("ALT", d, v, uln="40") for d, v in ((14, "60"), (21, "95"), (28, "70")))
+        )
         assert (len(alert.hits), str(alert.peak), alert.ended_on) == (3, "95", None)
 
     def test_a_new_alert_only_after_the_value_was_back(self) -> None:
@@ -132,7 +141,9 @@ class TestCorrections:
         assert (alert.state, alert.superseded_evidence) == ("withdrawn", True)
 
     def test_an_answered_alert_stays_and_asks_for_review(self) -> None:
-        told = history(results=[base(), self.hit, self.corrected], infusions=[infusion()], acts=[self.answered()])
+        told = history(
+            results=[base(), self.hit, self.corrected], infusions=[infusion()], acts=[self.answered()]
+        )
         decision = decide(told, 40)
         (alert,) = [a for a in decision.alerts if a.rule == "alt-rise"]
         assert (alert.state, alert.superseded_evidence) == ("acknowledged", True)
@@ -163,7 +174,9 @@ class TestAnswers:
 
     def answer(self, *seen: Any) -> Any:
         (alert,) = alerts(base(), self.first)
-        return act("acknowledge", str(alert.id), {"decision": "observe", "hits": [str(s.lineage) for s in seen]}, 22)
+        return act(
+            "acknowledge", str(alert.id), {"decision": "observe", "hits": [str(s.lineage) for s in seen]}, 22
+        )
 
     def test_an_answer_covers_the_hits_it_saw(self) -> None:
         assert alerts(base(), self.first, acts=[self.answer(self.first)])[0].state == "acknowledged"
@@ -199,7 +212,9 @@ class TestAnswers:
         (("36", "40", "38", "30"), 1),
     ],
 )
-def test_the_registry_event_needs_one_and_a_half_times_baseline_on_repeat(values: tuple[str, ...], count: int) -> None:
+def test_the_registry_event_needs_one_and_a_half_times_baseline_on_repeat(
+    values: tuple[str, ...], count: int
+) -> None:
     rows = [result("ALT", 7 * (i + 1), v, uln="60") for i, v in enumerate(values)]
     assert len(alerts(base("25"), *rows, rule="athn-aesi")) == count
 

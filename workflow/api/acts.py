@@ -107,7 +107,9 @@ class SteroidCourses(PatientView):
         return Response({"next": None, "previous": None, "results": _courses(self.patient)})
 
     @extend_schema(
-        request=shapes.SteroidCourseIn, responses={201: OpenApiTypes.OBJECT}, operation_id="steroid_courses_create"
+        request=shapes.SteroidCourseIn,
+        responses={201: OpenApiTypes.OBJECT},
+        operation_id="steroid_courses_create",
     )
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:

@@ -38,7 +38,9 @@ class Facts(PatientView):
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:
         stored = facts.record(patient=patient, kind=self.kind, data=request.data, by=self.by())
-        body = fact_json(stored.row, self.pseudonymised) | ({"disposition": "duplicate"} if stored.duplicate else {})
+        body = fact_json(stored.row, self.pseudonymised) | (
+            {"disposition": "duplicate"} if stored.duplicate else {}
+        )
         return Response(body, status=200 if stored.duplicate else 201)
 
 
@@ -68,7 +70,9 @@ def fact_views() -> Sequence[tuple[str, Any]]:
         name = "".join(part.title() for part in kind.split("-")) + "View"
         view = type(name, (Facts,), {"kind": kind, "__doc__": Facts.__doc__})
         operation = kind.replace("-", "_")
-        view = extend_schema(methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list")(view)
+        view = extend_schema(
+            methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list"
+        )(view)
         view = extend_schema(
             methods=["POST"],
             request=shape,

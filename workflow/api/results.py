@@ -18,6 +18,7 @@ from patients.models import Result, ResultHead
 from patients.services.shapes import checked
 from workflow.selectors import results as selector
 from workflow.services import intake, shapes
+from workflow.services.intake import Outcome
 
 
 class Results(PatientView):
@@ -30,15 +31,15 @@ class Results(PatientView):
 
     @extend_schema(
         request=shapes.ResultIn,
-        responses={code: OpenApiTypes.OBJECT for code in (200, 201, 202)},
+        responses=dict.fromkeys((200, 201, 202), OpenApiTypes.OBJECT),
         operation_id="results_create",
     )
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:
         many = isinstance(request.data, list)
-        items = request.data if many else [request.data]
+        items: list[Any] = list(request.data) if many else [request.data]
         outcomes = intake.record_results(patient=patient, items=items, by=self.by(), listed=many)
-        bodies = [selector.outcome_json(o) for o in outcomes]
+        bodies = [outcome_json(o) for o in outcomes]
         if many:
             return Response(bodies, status=200)
         return Response(bodies[0], status=STATUS.get(outcomes[0].disposition, 201))
@@ -75,3 +76,18 @@ class Retract(ResultView):
         reason = checked(shapes.ReasonIn, request.data)["reason"]
         row = intake.retract_result(result=self.result, reason=reason, by=self.by())
         return Response(selector.version_rows([row])[0], status=200)
+
+
+def outcome_json(outcome: Outcome) -> dict[str, Any]:
+    """What became of an item: the result, or the reason why it waits."""
+    body: dict[str, Any] = {"disposition": outcome.disposition}
+    reasons = outcome.reasons or outcome.item.reasons
+    if outcome.quarantine is not None:
+        return body | {
+            "reason": reasons[0],
+            "reasons": list(reasons),
+            "quarantine": str(outcome.quarantine.pk),
+        }
+    if outcome.result is None:
+        return body | {"reason": reasons[0] if reasons else "", "reasons": list(reasons)}
+    return {**selector.version_rows([outcome.result])[0], **body, "reason": reasons[0] if reasons else ""}

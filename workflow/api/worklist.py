@@ -15,7 +15,7 @@ from patients.api.base import ApiView
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
 from patients.errors import NotFound
-from patients.services.shapes import checked
+from patients.services.shapes import Strict, checked
 from workflow.models import Alert, TaskDue
 from workflow.selectors import lists
 from workflow.services import alerts, shapes, worklist
@@ -42,7 +42,7 @@ class TaskAct(ApiView):
 
     object_first = True
     act = ""
-    shape = shapes.ReasonIn
+    shape: type[Strict] = shapes.ReasonIn
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -37,7 +37,6 @@ class Act(Identified, PatientRow):
 class Infusion(FactRow):
     """What was given on Day 0. The place of the lifetime dose is an `InfusionSlot`."""
 
-
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
     diluted_at = models.DateTimeField(null=True)

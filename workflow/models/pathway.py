@@ -19,7 +19,11 @@ class Pathway(PatientRow):
     """
 
     patient = models.OneToOneField(
-        "patients.Patient", on_delete=models.PROTECT, primary_key=True, db_constraint=False, related_name="pathway"
+        "patients.Patient",
+        on_delete=models.PROTECT,
+        primary_key=True,
+        db_constraint=False,
+        related_name="pathway",
     )
     pathway = models.CharField(max_length=32)
     pathway_version = models.CharField(max_length=32)
@@ -46,6 +50,7 @@ class Pathway(PatientRow):
 
 
 class DerivedRow(PatientRow):
+    id = models.UUIDField(primary_key=True)
     key = models.CharField(max_length=160)
     fingerprint = models.CharField(max_length=64)
     derived_by = models.CharField(max_length=32)
@@ -60,7 +65,6 @@ class DerivedRow(PatientRow):
 class GateDecision(DerivedRow):
     """One gate's verdict; `payload` is its JSON form in the public status."""
 
-    id = models.UUIDField(primary_key=True)
     verdict = models.CharField(max_length=16)
     blocking = models.BooleanField()
     valid_until = models.DateField(null=True)
@@ -77,7 +81,6 @@ class TaskDue(DerivedRow):
     `opens_at`, `due_at` and `missed_at` begin their day; `closes_at` begins the day after the window.
     """
 
-    id = models.UUIDField(primary_key=True)
     kind = models.CharField(max_length=32)
     title = models.CharField(max_length=200)
     opens_on = models.DateField()
@@ -101,16 +104,13 @@ class TaskDue(DerivedRow):
             models.Index(
                 fields=["site", "due_at", "id"], condition=models.Q(ended_as__isnull=True), name="task_open"
             ),
-            models.Index(
-                fields=["opens_at"], condition=models.Q(ended_as__isnull=True), name="task_sweep"
-            ),
+            models.Index(fields=["opens_at"], condition=models.Q(ended_as__isnull=True), name="task_sweep"),
         ]
 
 
 class Alert(DerivedRow):
     """One episode of one safety rule; `payload` is its JSON form in the public status."""
 
-    id = models.UUIDField(primary_key=True)
     rule = models.CharField(max_length=32)
     state = models.CharField(max_length=12)
     first_hit_on = models.DateField()

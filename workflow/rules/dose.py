@@ -45,7 +45,9 @@ def dose(dosing: Dosing, facts: PatientFacts, on: date) -> Dose | None:
 def _weight(dosing: Dosing, facts: PatientFacts, on: date) -> tuple[Decimal, date] | None:
     if facts.infusion is not None:
         return facts.infusion.weight_kg, facts.infusion.day0
-    rows = [r for r in facts.of(dosing.weight_analyte) if r.final and r.collected_on <= on and r.value is not None]
+    rows = [
+        r for r in facts.of(dosing.weight_analyte) if r.final and r.collected_on <= on and r.value is not None
+    ]
     return (rows[-1].value, rows[-1].collected_on) if rows and rows[-1].value is not None else None
 
 
@@ -53,7 +55,9 @@ def _counted(dosing: Dosing, facts: PatientFacts, weight: Decimal, on: date) -> 
     """The weight that counts for the dose: the actual one, or capped by body mass index and height."""
     if dosing.weight_basis != "bmi-capped" or dosing.bmi_cap is None:
         return weight
-    rows = [r for r in facts.of(dosing.height_analyte) if r.final and r.collected_on <= on and r.value is not None]
+    rows = [
+        r for r in facts.of(dosing.height_analyte) if r.final and r.collected_on <= on and r.value is not None
+    ]
     if not rows or rows[-1].value is None:
         return None
     metres = rows[-1].value / 100

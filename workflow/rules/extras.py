@@ -93,16 +93,23 @@ def missing_data(protocol: Protocol, facts: PatientFacts) -> Iterator[Task]:
         rows = follow_up_rows(trigger.analyte, facts)
         base = baseline(trigger, facts)
         if base.row is None and rows:
-            yield _data(f"data:baseline:{trigger.analyte}", f"{trigger.analyte} before the infusion", rows[0], trigger)
+            yield _data(
+                f"data:baseline:{trigger.analyte}", f"{trigger.analyte} before the infusion", rows[0], trigger
+            )
         for row in rows:
             if row.value is not None and row.reference_high is None:
                 yield _data(f"data:uln:{row.id}", f"Upper limit of normal of {trigger.analyte}", row, trigger)
-            elif any("bound" in u for u in fired(trigger, row, base).unknown) and not fired(trigger, row, base).arms:
+            elif (
+                any("bound" in u for u in fired(trigger, row, base).unknown)
+                and not fired(trigger, row, base).arms
+            ):
                 yield _data(f"data:value:{row.id}", f"Exact value of {trigger.analyte}", row, trigger)
         yield from _uln_supplied(trigger, facts, {r.lineage: r for r in rows})
 
 
-def _uln_supplied(trigger: Trigger, facts: PatientFacts, present: Mapping[UUID, ResultFact]) -> Iterator[Task]:
+def _uln_supplied(
+    trigger: Trigger, facts: PatientFacts, present: Mapping[UUID, ResultFact]
+) -> Iterator[Task]:
     """The data task of a version that had no ULN, done by the corrected version that has one."""
     for old in facts.former:
         new = present.get(old.lineage)
@@ -193,7 +200,9 @@ def liver_cancer_risk(protocol: Protocol, facts: PatientFacts) -> str | None:
         return f"risk attested on {said.on.isoformat()}" if said.value else None
     for analyte in risk["positive"]:
         for row in facts.of(analyte):
-            if row.final and (row.code in ("positive", "detected") or (row.value or 0) > 0 and not row.comparator):
+            if row.final and (
+                row.code in ("positive", "detected") or ((row.value or 0) > 0 and not row.comparator)
+            ):
                 return f"{analyte} of {row.collected_on.isoformat()} was positive"
     return None
 
@@ -257,7 +266,9 @@ def _falls(rule: FactorFall, protocol: Protocol, facts: PatientFacts) -> Iterato
 
 def contaminated(row: ResultFact, protocol: Protocol, facts: PatientFacts) -> bool:
     """Whether exogenous factor is still in the sample: within the washout of a dose, that day included."""
-    if any(0 <= (row.collected_on - u.given_on).days <= protocol.washout(u.product) for u in facts.factor_uses):
+    if any(
+        0 <= (row.collected_on - u.given_on).days <= protocol.washout(u.product) for u in facts.factor_uses
+    ):
         return True
     return any(_regimen_reaches(r, row.collected_on, protocol.washout(r.product)) for r in facts.regimens)
 

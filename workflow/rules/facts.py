@@ -438,4 +438,6 @@ def next_true_on(history: History, *, after: date, as_known_at: datetime | None 
     dated += [(i.recorded_at, i.day0) for i in history.infusions]
     dated += [(k.recorded_at, k.ordered_on) for k in history.kits]
     dated += [(a.recorded_at, a.true_on) for a in history.acts if a.kind not in UNDATED_ACTS]
-    return min((on for at, on in dated if on > after and (as_known_at is None or at <= as_known_at)), default=None)
+    return min(
+        (on for at, on in dated if on > after and (as_known_at is None or at <= as_known_at)), default=None
+    )

@@ -109,5 +109,3 @@ def _draw(protocol: Protocol, gate: Gate, analytes: tuple[str, ...], on: date, t
         to_on=max(first, last),
         last_safe=safe if safe >= first else None,
     )
-
-

@@ -36,7 +36,9 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
         if pathway.decided_for is None:
             yield f"{name}: never decided"
             continue
-        yield from (f"{name}: {text}" for text in _decision_drift(pathway, known[pathway.pk], stored[pathway.pk]))
+        yield from (
+            f"{name}: {text}" for text in _decision_drift(pathway, known[pathway.pk], stored[pathway.pk])
+        )
         yield from (f"{name}: {text}" for text in _head_drift(known[pathway.pk], heads.get(pathway.pk, {})))
         if pathway.next_change_on and pathway.next_change_on < local_date(now, pathway.site.timezone):
             yield f"{name}: not decided again since {pathway.next_change_on}"
@@ -53,7 +55,9 @@ def _decision_drift(pathway: Pathway, known: History, stored: dict[tuple[str, st
         yield f"phase {pathway.phase} or next change {pathway.next_change_on} differ"
 
 
-def _difference(key: tuple[str, str], wanted: dict[tuple[str, str], str], stored: dict[tuple[str, str], str]) -> str:
+def _difference(
+    key: tuple[str, str], wanted: dict[tuple[str, str], str], stored: dict[tuple[str, str], str]
+) -> str:
     if key not in stored:
         return "is missing"
     return "should not be there" if key not in wanted else "differs"
@@ -77,4 +81,3 @@ def _head_drift(known: History, heads: dict[UUID, ResultHead]) -> Iterable[str]:
             yield f"result {lineage} points to another version than counts"
     for lineage in heads.keys() - lineages.keys():
         yield f"result {lineage} is listed but has no version"
-

@@ -117,7 +117,9 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
         cursor.execute(" union all ".join(parts), parameters)
         for name, owner, text in cursor.fetchall():
             model, build = SMALL[name]
-            found.setdefault((name, owner), []).append(build(_typed(model, json.loads(text, parse_float=Decimal))))
+            found.setdefault((name, owner), []).append(
+                build(_typed(model, json.loads(text, parse_float=Decimal)))
+            )
     return found
 
 
@@ -128,7 +130,7 @@ def _typed(model: type[models.Model], row: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _columns(model: type[models.Model]) -> tuple[tuple[str, str], ...]:
-    return tuple((f.column, f.get_internal_type()) for f in model._meta.concrete_fields)
+    return tuple((f.column or f.name, f.get_internal_type()) for f in model._meta.concrete_fields)
 
 
 def _value(kind: str, value: Any) -> Any:
@@ -184,7 +186,16 @@ INFUSION_SHOWN = (
 
 def _infusion(row: dict[str, Any]) -> InfusionFact:
     common = {n: row[n] for n in ("id", "recorded_at", "by", "supersedes", "retracted")}
-    names = ("started_at", "ended_at", "day0", "weight_kg", "volume_ml", "outcome", "percent_given", "place_of_service")
+    names = (
+        "started_at",
+        "ended_at",
+        "day0",
+        "weight_kg",
+        "volume_ml",
+        "outcome",
+        "percent_given",
+        "place_of_service",
+    )
     override = row["override"] or {}
     return InfusionFact(
         **common,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
+from uuid import UUID
 
 from django.db.models import Case, CharField, F, QuerySet, Value, When
 from django.utils import timezone
@@ -37,7 +38,12 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
         rows = rows.filter(state=filters["state"])
     if "due_before" in filters:
         rows = rows.filter(due_on__lt=_day(filters["due_before"]))
-    for name, column in (("site", "site__code"), ("kind", "kind"), ("assignee", "assignee"), ("patient", "patient_id")):
+    for name, column in (
+        ("site", "site__code"),
+        ("kind", "kind"),
+        ("assignee", "assignee"),
+        ("patient", "patient_id"),
+    ):
         if name in filters:
             rows = rows.filter(**{column: filters[name]})
     newest_first = filters.get("ordering") == "-due_on"
@@ -47,7 +53,12 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
 def alerts(filters: Mapping[str, str]) -> QuerySet[Alert]:
     """Alerts of the visible sites, newest first unless asked otherwise."""
     rows = Alert.objects.select_related("patient", "site")
-    for name, column in (("site", "site__code"), ("state", "state"), ("rule", "rule"), ("patient", "patient_id")):
+    for name, column in (
+        ("site", "site__code"),
+        ("state", "state"),
+        ("rule", "rule"),
+        ("patient", "patient_id"),
+    ):
         if name in filters:
             rows = rows.filter(**{column: filters[name]})
     oldest_first = filters.get("ordering") == "raised_on"
@@ -93,3 +104,9 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise Invalid.at("/due_before", "date", "Give a date, YYYY-MM-DD.") from error
+
+
+def open_alerts(patient: UUID) -> list[UUID]:
+    """Ids of a patient's open alerts, first hit first."""
+    rows = Alert.objects.filter(patient_id=patient, state="open").order_by("first_hit_on", "id")
+    return list(rows.values_list("pk", flat=True))

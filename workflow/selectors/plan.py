@@ -26,7 +26,9 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
     protocol = pinned(facts)
     planned = _with_plan(facts, infusion_on)
     decision = evaluate(planned, protocol, obligations_from(planned), today)
-    calendar = evaluate(_given_on(planned, infusion_on), protocol, obligations_from(planned), infusion_on).tasks
+    calendar = evaluate(
+        _given_on(planned, infusion_on), protocol, obligations_from(planned), infusion_on
+    ).tasks
     return {
         "plan": {"infusion_on": infusion_on.isoformat()},
         "gates": [shown.gate_json(g) for g in decision.gates],

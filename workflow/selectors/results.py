@@ -1,16 +1,13 @@
-"""Results in the public shape: what counts now, all versions, and what became of a posted item."""
+"""Results in the public shape: what counts now, and all versions."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from patients.models import Result, ResultHead
 from workflow.selectors.shown import instant, number
-
-if TYPE_CHECKING:
-    from workflow.services.intake import Outcome
 
 
 def result_rows(heads: Sequence[ResultHead], *, hide_text: bool = False) -> list[dict[str, Any]]:
@@ -41,24 +38,17 @@ def version_rows(rows: Iterable[Result], *, hide_text: bool = False) -> list[dic
     ]
 
 
-def outcome_json(outcome: Outcome) -> dict[str, Any]:
-    """What became of an item: the result, or the reason why it waits."""
-    body: dict[str, Any] = {"disposition": outcome.disposition}
-    reasons = outcome.reasons or outcome.item.reasons
-    if outcome.quarantine is not None:
-        return body | {"reason": reasons[0], "reasons": list(reasons), "quarantine": str(outcome.quarantine.pk)}
-    if outcome.result is None:
-        return body | {"reason": reasons[0] if reasons else "", "reasons": list(reasons)}
-    return {**version_rows([outcome.result])[0], **body, "reason": reasons[0] if reasons else ""}
-
-
 def _row(row: Result, version: int, hide_text: bool) -> dict[str, Any]:
     titer = row.unit == "{titer}" and row.value is not None
     return {
         "id": str(row.pk),
         "version": version,
         "analyte": row.analyte,
-        "code": {"system": "http://loinc.org" if row.loinc else "", "code": row.loinc or row.analyte, "text": ""},
+        "code": {
+            "system": "http://loinc.org" if row.loinc else "",
+            "code": row.loinc or row.analyte,
+            "text": "",
+        },
         "value_text": None if hide_text else row.value_text,
         "comparator": row.comparator or None,
         "value": _exact(row.value),

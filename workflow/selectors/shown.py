@@ -164,7 +164,8 @@ def course_json(course: SteroidCourse) -> dict[str, Any]:
         "started_on": day(course.started_on),
         "ended_on": day(course.ended_on),
         "steps": [
-            {"from": day(s.from_on), "to": day(s.to_on), "mg_per_day": number(s.mg_per_day)} for s in course.steps
+            {"from": day(s.from_on), "to": day(s.to_on), "mg_per_day": number(s.mg_per_day)}
+            for s in course.steps
         ],
         "doses": [{"on": day(on), "mg": number(mg)} for on, mg in course.doses],
         "alternative_cause": course.alternative_cause,

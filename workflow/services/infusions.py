@@ -23,9 +23,7 @@ ONCE = "This patient has been infused; the therapy is given once in a lifetime."
 JSON_FIELDS = ("premedication", "interruptions", "reactions", "vitals", "vial_lots")
 
 
-def record(
-    *, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None
-) -> Infusion:
+def record(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None) -> Infusion:
     """Records the infusion as it was given and starts the calendar after it.
 
     Raises Invalid naming every gate that blocks on that Day 0 (from the facts collected by then, whenever
@@ -77,7 +75,9 @@ def _ndc(protocol: Protocol, text: str, on: date) -> str:
         return ""
     normal = ndc.normalised(text, protocol.dosing.ndcs)
     if normal is None:
-        raise Invalid.at("/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code.")
+        raise Invalid.at(
+            "/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code."
+        )
     return normal
 
 
@@ -113,4 +113,3 @@ def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[
 def refuse_void() -> None:
     """An infusion is voided by two clinicians only, which this version does not open yet."""
     raise Invalid.at("/", "not-available", "Voiding an infusion is not open in this version.")
-

@@ -132,7 +132,9 @@ class _Batch:
         after = current(tuple(versions.values()))
         if after.conflict and not before.conflict:
             self._review(outcome, row)
-        elif before.current is not None and after.current is not None and _same(before.current, after.current):
+        elif (
+            before.current is not None and after.current is not None and _same(before.current, after.current)
+        ):
             outcome.disposition = "duplicate" if outcome.disposition == "result" else outcome.disposition
 
     def _mark_suspects(self) -> None:
@@ -248,8 +250,9 @@ def _envelope(fields: Mapping[str, Any]) -> ResultEnvelope:
         "analyte", "loinc", "value", "unit", "reference_low", "reference_high", "assay", "lab", "status", "source",
         "source_id",
     )  # fmt: skip
+    told: dict[str, Any] = {name: fields.get(name) or "" for name in texts}
     return ResultEnvelope(
-        **{name: fields.get(name) or "" for name in texts},
+        **told,
         collected=fields["collected_at"],
         reported_at=fields.get("reported_at"),
     )
@@ -322,4 +325,3 @@ def _point(resolved: Sequence[tuple[UUID, Resolution[Result]]], entry: Entry) ->
         unique_fields=["lineage"],
         update_fields=["result", "analyte", "collected_at", "active", "suspect", "conflict"],
     )
-

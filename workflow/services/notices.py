@@ -81,7 +81,7 @@ def _open() -> Any:
 
 def _lease(now: datetime, worker: str) -> list[UUID]:
     with everywhere(by=SENDER), connection.cursor() as cursor:
-        parameters = {"now": now, "until": now + LEASE, "by": worker[:64], "limit": BATCH}
+        parameters: dict[str, Any] = {"now": now, "until": now + LEASE, "by": worker[:64], "limit": BATCH}
         cursor.execute(LEASE_SQL, parameters)
         return [row[0] for row in cursor.fetchall()]
 

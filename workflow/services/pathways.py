@@ -81,7 +81,9 @@ def preview_pins(patient: UUID, fields: Mapping[str, Any], *, today: date) -> di
     return pins
 
 
-def move_pins(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None) -> dict[str, Any]:
+def move_pins(
+    *, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None
+) -> dict[str, Any]:
     """Moves the patient to other versions, or another policy; an explicit act with its reason."""
     with the_door(patient=patient, by=by, at=at) as entry:
         pins = preview_pins(patient, fields, today=entry.today)
@@ -101,7 +103,9 @@ def _pins(pathway: str, policy: str, today: date) -> dict[str, dict[str, str]]:
     if faults:
         raise Invalid.of(*faults)
     if not data.covered(pathway, policy):
-        raise Invalid.at("/policy", "not-covered", f"The policy “{policy}” does not cover the pathway “{pathway}”.")
+        raise Invalid.at(
+            "/policy", "not-covered", f"The policy “{policy}” does not cover the pathway “{pathway}”."
+        )
     return pins
 
 

@@ -15,9 +15,7 @@ from workflow.services.door import Entry, the_door
 GIVEN = "The therapy has been given; it is given once, so no date can be planned."
 
 
-def book(
-    *, patient: UUID, infusion_on: date, booked: str = "", by: str, at: datetime | None = None
-) -> Act:
+def book(*, patient: UUID, infusion_on: date, booked: str = "", by: str, at: datetime | None = None) -> Act:
     """Books the infusion, whether or not gates block on that date; keeps what the move changes.
 
     `booked` says what happens to follow-ups with a booked date: shift or keep. Raises Conflict after the

@@ -22,7 +22,7 @@ DECISIONS = ("start_steroids", "observe", "repeat_test", "hepatology_consult", "
 class FactIn(Strict):
     """What every fact may carry: where it came from and which fact it corrects."""
 
-    source = Text(required=False, allow_blank=True, max_length=64)
+    source: Any = Text(required=False, allow_blank=True, max_length=64)
     source_id = Text(required=False, allow_blank=True, max_length=128)
     supersedes = serializers.UUIDField(required=False, allow_null=True)
     retracted = serializers.BooleanField(required=False, default=False)
@@ -42,7 +42,7 @@ class ResultIn(Strict):
     assay = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
     lab = Text(required=False, allow_blank=True, allow_null=True)
     status = Text(required=False, allow_blank=True, allow_null=True, max_length=32)
-    source = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    source: Any = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
     source_id = Text(required=False, allow_blank=True, allow_null=True, max_length=128)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -53,7 +53,9 @@ class ResultIn(Strict):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.get("analyte") and not attrs.get("loinc"):
-            raise serializers.ValidationError({"analyte": "Name the analyte, or give its LOINC code in loinc."})
+            raise serializers.ValidationError(
+                {"analyte": "Name the analyte, or give its LOINC code in loinc."}
+            )
         return attrs
 
 
@@ -84,7 +86,7 @@ def _orderly(attrs: dict[str, Any], first: str, last: str) -> dict[str, Any]:
 class _Period(FactIn):
     """A fact with `from` and an optional `to` (both inclusive)."""
 
-    def get_fields(self) -> dict[str, serializers.Field]:
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {**super().get_fields(), "from": Day(), "to": Day(required=False, allow_null=True)}
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
@@ -190,7 +192,7 @@ class InfusionIn(Strict):
 
 
 class SteroidStepIn(Strict):
-    def get_fields(self) -> dict[str, serializers.Field]:
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
         return {
             "from": Day(),
             "to": Day(required=False, allow_null=True),
@@ -205,18 +207,20 @@ class SteroidCourseIn(Strict):
     alert = serializers.UUIDField(required=False, allow_null=True)
     started_on = Day()
     template = serializers.ChoiceField(choices=("default",), required=False)
-    steps = SteroidStepIn(many=True, required=False, max_length=200)
+    steps: Any = serializers.ListField(child=SteroidStepIn(), required=False, max_length=200)
     alternative_cause = Text(required=False, allow_blank=True, max_length=2000)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if bool(attrs.get("template")) == bool(attrs.get("steps")):
-            raise serializers.ValidationError({"template": "Give either template “default” or your own steps."})
+            raise serializers.ValidationError(
+                {"template": "Give either template “default” or your own steps."}
+            )
         return attrs
 
 
 class SteroidChangeIn(Strict):
     ended_on = Day(required=False, allow_null=True)
-    steps = SteroidStepIn(many=True, required=False, max_length=200)
+    steps: Any = serializers.ListField(child=SteroidStepIn(), required=False, max_length=200)
     alternative_cause = Text(required=False, allow_blank=True, max_length=2000)
 
 

@@ -26,7 +26,13 @@ def start(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | N
 
 
 def change(
-    *, patient: UUID, course: str, fields: Mapping[str, Any], expected: int, by: str, at: datetime | None = None
+    *,
+    patient: UUID,
+    course: str,
+    fields: Mapping[str, Any],
+    expected: int,
+    by: str,
+    at: datetime | None = None,
 ) -> None:
     """Changes steps or ends the course. `expected` is the number of acts the caller has seen on it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -43,7 +44,7 @@ def _redecide_batch(moment: datetime) -> int:
         return len(pathways)
 
 
-def _due(moment: datetime) -> list[object]:
+def _due(moment: datetime) -> list[UUID]:
     """Patients whose `next_change_on` has come at their site."""
     with connection.cursor() as cursor:
         cursor.execute(

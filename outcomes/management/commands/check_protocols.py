@@ -13,7 +13,9 @@ from workflow import data
 
 
 class Command(BaseCommand):
-    help = "Checks every catalogue, pathway, policy and contract file and prints all faults with file and key."
+    help = (
+        "Checks every catalogue, pathway, policy and contract file and prints all faults with file and key."
+    )
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,5 +31,7 @@ def lines() -> Iterator[str]:
     """One line per fault: file, key and what is wrong."""
     for file, message in catalogue.faults():
         yield f"catalog/{file}: {message}"
-    for fault in (*data.faults(), *contracts.faults()):
-        yield ": ".join(part for part in (fault.file, fault.key, fault.message) if part)
+    found: list[tuple[str, str, str]] = [(f.file, f.key, f.message) for f in data.faults()]
+    found += [(f.file, f.key, f.message) for f in contracts.faults()]
+    for fault in found:
+        yield ": ".join(part for part in fault if part)

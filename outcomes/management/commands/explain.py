@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.management.base import CommandError, CommandParser
+
 from outcomes.selectors.status import patient_status
 from patients.management.base import OperatorCommand
 from patients.models import Patient

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
+
 from outcomes.services import cohort
 from patients.management.base import OperatorCommand, operator
 from patients.models import Site, User
@@ -15,7 +16,10 @@ from patients.services import sites
 from workflow.management.options import day
 from workflow.selectors.decisions import local_date
 
-DEMO_SITES = (("northside", "Northside HTC", "America/Chicago"), ("riverbend", "Riverbend HTC", "Europe/Berlin"))
+DEMO_SITES = (
+    ("northside", "Northside HTC", "America/Chicago"),
+    ("riverbend", "Riverbend HTC", "Europe/Berlin"),
+)
 CERTIFIED_FROM = date(2015, 1, 1)
 DEMO_STAFF = (
     (cohort.COORDINATOR, "coordinator"),

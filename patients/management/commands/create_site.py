@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from django.core.management.base import CommandParser
+
 from patients.management.base import OperatorCommand, operator
 from patients.models import Site
 from patients.services import sites

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
+
 from patients.management.base import OperatorCommand
 from patients.models import Site
 from patients.services import sites

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+
 from patients.management.base import OperatorCommand
 from patients.models import ROLES, Site, User
 from patients.services import sites

@@ -8,6 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from knox.models import AuthToken
+
 from patients.management.base import OperatorCommand
 from patients.models import User
 

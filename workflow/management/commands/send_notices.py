@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+
 from workflow.management.options import instant
 from workflow.services import notices
 
@@ -14,7 +15,9 @@ class Command(BaseCommand):
     help = "Sends the notices that are due."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="print one JSON object a line, send nothing")
+        parser.add_argument(
+            "--dry-run", action="store_true", help="print one JSON object a line, send nothing"
+        )
         parser.add_argument("--at", type=instant, help="the clock, RFC 3339; default: now")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -90,7 +90,12 @@ def last_valid(row: ResultFact, days: int) -> date:
 def seen(row: ResultFact, note: str = "") -> Evidence:
     """A result as evidence, with its value as a person reads it."""
     return Evidence(
-        fact=f"result:{row.id}", on=row.collected_on, analyte=row.analyte, value=told(row), unit=_unit(row), note=note
+        fact=f"result:{row.id}",
+        on=row.collected_on,
+        analyte=row.analyte,
+        value=told(row),
+        unit=_unit(row),
+        note=note,
     )
 
 
@@ -113,7 +118,9 @@ def shown(row: ResultFact) -> str:
 
 def sworn(row: AttestationFact) -> Evidence:
     """An attestation as evidence."""
-    return Evidence(fact=f"attestation:{row.id}", on=row.on, value=row.code, note=f"by {row.by}" if row.by else "")
+    return Evidence(
+        fact=f"attestation:{row.id}", on=row.on, value=row.code, note=f"by {row.by}" if row.by else ""
+    )
 
 
 def plain(day: date) -> str:

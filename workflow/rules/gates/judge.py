@@ -95,7 +95,11 @@ def _of_results(gate: Gate, facts: PatientFacts) -> set[date]:
     found: set[date] = set()
     for analyte in analytes_of(gate):
         for row in facts.of(analyte):
-            found |= {row.collected_on, row.collected_on + timedelta(days=1), row.collected_on + timedelta(days=retest)}
+            found |= {
+                row.collected_on,
+                row.collected_on + timedelta(days=1),
+                row.collected_on + timedelta(days=retest),
+            }
             if days is not None:
                 found.add(row.collected_on + timedelta(days=days + 1))
     return found

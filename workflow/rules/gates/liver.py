@@ -10,7 +10,6 @@ from workflow.rules.facts import AttestationFact, ResultFact
 from workflow.rules.gates.common import Question, last_valid, plain, seen, shown, sworn
 from workflow.rules.gates.presence import lacking, shown_with_name, until, valid_rows, worst
 
-
 TENTH = Decimal("0.1")
 
 
@@ -136,7 +135,11 @@ def imaging(ask: Question) -> GateVerdict:
             valid_until=until(odd, days),
         )
     evidence = [seen(r) for r in rows] + ([sworn(consult)] if consult else [])
-    reason = f"Abnormal, hepatology consulted on {plain(consult.on)}." if consult else "Ultrasound and elastography are normal."
+    reason = (
+        f"Abnormal, hepatology consulted on {plain(consult.on)}."
+        if consult
+        else "Ultrasound and elastography are normal."
+    )
     return ask.verdict("pass", reason, evidence=evidence, valid_until=until(rows, days))
 
 

@@ -21,7 +21,9 @@ def age(ask: Question) -> GateVerdict:
     """At least `min_years` old on Day 0."""
     years, born = ask.gate["min_years"], ask.facts.person.birth_date
     adult = birthday(born, years)
-    evidence = [Evidence(fact=f"patient:{ask.facts.person.id}", on=born, value=born.isoformat(), note="birth date")]
+    evidence = [
+        Evidence(fact=f"patient:{ask.facts.person.id}", on=born, value=born.isoformat(), note="birth date")
+    ]
     if adult <= ask.on:
         return ask.verdict("pass", f"{years} years old since {plain(adult)}.", evidence=evidence)
     return ask.verdict(
@@ -39,7 +41,10 @@ def diagnosis(ask: Question) -> GateVerdict:
     evidence = [seen(r) for r in rows] + ([sworn(said)] if said else [])
     if said is not None and not said.value:
         return ask.verdict(
-            "fail", "The diagnosis is attested as not given.", evidence=evidence, next_step="Check the diagnosis."
+            "fail",
+            "The diagnosis is attested as not given.",
+            evidence=evidence,
+            next_step="Check the diagnosis.",
         )
     if not rows:
         names = " or ".join(ask.gate["analytes"])
@@ -56,9 +61,7 @@ def diagnosis(ask: Question) -> GateVerdict:
             evidence=evidence,
             next_step=f"Record the attestation {ask.gate['attestation']}.",
         )
-    return ask.verdict(
-        "pass", f"Diagnosis attested; factor activity {shown(rows[-1])}.", evidence=evidence
-    )
+    return ask.verdict("pass", f"Diagnosis attested; factor activity {shown(rows[-1])}.", evidence=evidence)
 
 
 def indication(ask: Question) -> GateVerdict:
@@ -137,7 +140,10 @@ def attestations(ask: Question) -> GateVerdict:
     missing = [code for code, a in said.items() if a is None]
     if refused:
         return ask.verdict(
-            "fail", f"Attested as not given: {', '.join(refused)}.", evidence=evidence, next_step="Clear these first."
+            "fail",
+            f"Attested as not given: {', '.join(refused)}.",
+            evidence=evidence,
+            next_step="Clear these first.",
         )
     if missing:
         return ask.verdict(
@@ -169,7 +175,9 @@ def authorization(ask: Question) -> GateVerdict:
     rows = sorted(ask.facts.authorizations, key=lambda a: (a.recorded_at, a.id))
     if not rows:
         return ask.verdict(
-            "missing", "No prior authorization is recorded.", next_step="Submit the prior authorization packet."
+            "missing",
+            "No prior authorization is recorded.",
+            next_step="Submit the prior authorization packet.",
         )
     newest = rows[-1]
     evidence = [
@@ -181,12 +189,14 @@ def authorization(ask: Question) -> GateVerdict:
         )
     ]
     if newest.status == "denied":
-        return ask.verdict("fail", f"{newest.payer} denied it.", evidence=evidence, next_step="Appeal or resubmit.")
+        return ask.verdict(
+            "fail", f"{newest.payer} denied it.", evidence=evidence, next_step="Appeal or resubmit."
+        )
     if newest.status != "approved":
         return ask.verdict(
             "hold", f"Waiting for {newest.payer}.", evidence=evidence, next_step="Follow up with the payer."
         )
-    if newest.valid_from and ask.on < newest.valid_from or newest.valid_to and ask.on > newest.valid_to:
+    if (newest.valid_from and ask.on < newest.valid_from) or (newest.valid_to and ask.on > newest.valid_to):
         return ask.verdict(
             "expired",
             f"The approval of {newest.payer} does not cover that date.",

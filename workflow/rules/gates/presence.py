@@ -53,7 +53,9 @@ def _missing(ask: Question, analyte: str) -> GateVerdict:
             evidence=[seen(early[-1], "preliminary")],
             next_step=f"Wait for the final {analyte} result.",
         )
-    return ask.verdict("missing", f"No {analyte} result is recorded.", next_step=f"Order {analyte} and record it.")
+    return ask.verdict(
+        "missing", f"No {analyte} result is recorded.", next_step=f"Order {analyte} and record it."
+    )
 
 
 def worst(verdicts: Sequence[GateVerdict]) -> GateVerdict | None:
@@ -133,5 +135,7 @@ def _outside(ask: Question, rows: Sequence[ResultFact]) -> list[GateVerdict]:
                 words = "at least" if kind == "at_least" else "at most"
                 verdict = "fail" if holds is False else "indeterminate"
                 reason = f"{shown_with_name(row)} must be {words} {bound}."
-                found.append(ask.verdict(verdict, reason, evidence=[seen(row)], next_step="Treat, then repeat."))
+                found.append(
+                    ask.verdict(verdict, reason, evidence=[seen(row)], next_step="Treat, then repeat.")
+                )
     return found

@@ -112,7 +112,12 @@ def reflex(ask: Question) -> GateVerdict:
         return _below_quantification(ask, genome)
     word = "controlled" if gate["limit"] is not None and found(genome) is not False else "resolved"
     rows = valid_rows(ask, (gate["screen"], gate["confirm"]), days)
-    return _pass(ask, f"{gate['screen']} is positive, {gate['confirm']} {_told(genome)} ({word})", rows, [screen, genome])
+    return _pass(
+        ask,
+        f"{gate['screen']} is positive, {gate['confirm']} {_told(genome)} ({word})",
+        rows,
+        [screen, genome],
+    )
 
 
 def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
