@@ -67,10 +67,26 @@ class DaymarkAdmin(admin.AdminSite):
         query = urlencode({"next": request.GET.get("next", request.get_full_path())})
         return HttpResponseRedirect(f"{resolve_url('account_login')}?{query}")
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Two headings: what is set up, and the audit of each table."""
+        models = [m for app in super().get_app_list(request, app_label) for m in app["models"]]
+        groups = {"Set-up": [m for m in models if not _audits(m)], "Audit": [m for m in models if _audits(m)]}
+        for row in groups["Audit"]:
+            row["name"] = f"Audit of {row['model'].pgh_tracked_model._meta.verbose_name_plural}"
+        return [
+            {"name": name, "app_label": "patients", "app_url": "", "has_module_perms": True, "models": found}
+            for name, found in groups.items()
+            if found
+        ]
+
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         from workflow.admin.pages import tabs
 
         return {**super().each_context(request), "tabs": tabs(request)}
+
+
+def _audits(row: dict[str, Any]) -> bool:
+    return bool(row["model"]._meta.label_lower.endswith(AUDITED))
 
 
 class DaymarkAdminConfig(AdminConfig):

@@ -95,12 +95,12 @@ def activity_chart(status: Status, facts: PatientFacts, protocol: Protocol) -> c
     item = next((i for i in protocol.monitoring if i.kind.endswith("activity")), None)
     if facts.day0 is None or item is None:
         return None
-    one_stage = next((a for a in item.analytes if a.endswith("_OS")), "")
-    chromogenic = next((a for a in item.analytes if a.endswith("_CH")), "")
+    factor = item.analytes[0].partition("_")[0]
     return activity(
-        _points(r for r in facts.of(one_stage) if r.collected_on >= facts.day0),
-        _points(r for r in facts.of(chromogenic) if r.collected_on >= facts.day0),
+        _points(r for r in facts.of(f"{factor}_OS") if r.collected_on >= facts.day0),
+        _points(r for r in facts.of(f"{factor}_CH") if r.collected_on >= facts.day0),
         day0=facts.day0,
+        factor=factor,
         milestones=[
             charts.Month(
                 m["month"],

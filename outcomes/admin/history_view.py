@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from itertools import groupby, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from outcomes.admin.patient_view import shown_unit
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
 
-SHOWN = 60
+SHOWN = 40
+HIDDEN = ("alert", "hits", "changes", "obligations")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class Event:
 def events(known: History) -> list[Event]:
     zone = ZoneInfo(known.timezone)
     told = [Event(fact.recorded_at.astimezone(zone), fact.by, *text) for fact, text in _told(known)]
-    return sorted(told, key=lambda e: e.at, reverse=True)[:SHOWN]
+    told.sort(key=lambda e: e.at, reverse=True)
+    return list(islice(_together(told), SHOWN))
 
 
 def _told(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
@@ -58,6 +62,19 @@ def _told(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
         yield z, ("Authorization", f"{z.payer}: {z.status}")
 
 
+def _together(told: list[Event]) -> Iterator[Event]:
+    """Results of one draw that were recorded at once stand in one line."""
+    for key, same in groupby(
+        told, key=lambda e: (e.at, e.by, e.what, e.detail.rpartition(", collected ")[2])
+    ):
+        lines = list(same)
+        if key[2] == "Result" and len(lines) > 1:
+            values = ", ".join(e.detail.rpartition(", collected ")[0] for e in lines)
+            yield replace(lines[0], detail=f"{values}, collected {key[3]}")
+        else:
+            yield from lines
+
+
 def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[str, str]]]:
     """Each version; one that follows another of its lineage says old and new."""
     before: dict[Any, ResultFact] = {}
@@ -79,15 +96,20 @@ def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[
 
 
 def _value(r: ResultFact) -> str:
-    shown = (
-        f"{r.comparator}{plain(r.value)} {r.unit}" if r.value is not None else _words(r.code or r.value_text)
+    """The value as reported, else as kept."""
+    text = r.value_text or (
+        f"{r.comparator}{plain(r.value)}" if r.value is not None else _words(r.code or "")
     )
-    return shown.strip()
+    return f"{text} {shown_unit(r.unit_text or r.unit)}".strip()
 
 
 def _act(act: Act) -> tuple[str, str]:
     """An act by its kind; the payload's plain values and the reason say the rest."""
-    values = [f"{_words(k)} {_told_value(v)}" for k, v in act.payload.items() if isinstance(v, str) and v]
+    values = [
+        f"{_words(k)} {_told_value(v)}"
+        for k, v in act.payload.items()
+        if k not in HIDDEN and isinstance(v, str) and v
+    ]
     about = "" if act.kind in ("acknowledge", "steroid", "steroid-dose", "void") else act.key
     parts = [p for p in (about, ", ".join(values), act.reason) if p]
     return _words(act.kind).capitalize(), "; ".join(dict.fromkeys(parts))

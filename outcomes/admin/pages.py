@@ -1,4 +1,4 @@
-"""The patient page. It stands in this room because a patient's status spans facts, pathway and contracts."""
+"""The patient page and the rules in force: they stand here because both span pathways and contracts."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from outcomes.admin import chart_view, history_view, patient_view
+from outcomes.data import contracts
 from outcomes.selectors.status import status_of
-from patients.admin.roles import CARE
+from patients.admin.roles import CARE, OPENS_ADMIN, require
 from patients.models import Patient
+from workflow import data as files
 from workflow.admin.pages import page, visible
 from workflow.rules.facts import History
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -21,7 +23,17 @@ from workflow.selectors.facts import history
 
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:
-    return [path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient")]
+    return [
+        path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient"),
+        path("rules/", site.admin_view(rules), name="rules"),
+    ]
+
+
+def rules(request: HttpRequest) -> HttpResponse:
+    """Pathways, payer policies and contracts, read from their files; a change is a new version of a file."""
+    require(request, OPENS_ADMIN)
+    kinds = [("Pathways", files.pathways()), ("Payer policies", files.policies()), ("Contracts", contracts())]
+    return page(request, "workflow/rules.html", "Rules in force", kinds=kinds)
 
 
 def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:

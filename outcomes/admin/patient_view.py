@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any
@@ -119,10 +120,9 @@ def gate_cards(status: Status, patient: UUID) -> list[dict[str, Any]]:
 
 def _card(gate: Status, status: Status, patient: UUID, draw: Status | None) -> dict[str, Any]:
     passes = gate["verdict"] in ("pass", "not_applicable", "waived")
-    newest = max(gate["evidence"], key=lambda e: e["on"], default=None)
     return {
         **gate,
-        "value": f"{newest['value']} {newest['unit']}".strip() if newest and newest["value"] else "",
+        "value": _value(gate["evidence"]),
         "soon": soon(gate, status),
         "mark": marks.gate(gate["verdict"], days_valid(gate, status)),
         "blocks": gate["code"] in status["blocked_by"] and not status["infusion"],
@@ -131,6 +131,21 @@ def _card(gate: Status, status: Status, patient: UUID, draw: Status | None) -> d
         "draw": {k: iso(draw[k]) for k in ("from", "to", "last_safe")} if draw and not passes else None,
         "action": None if passes and not soon(gate, status) else _gate_action(gate, patient, draw),
     }
+
+
+def _value(evidence: list[Status]) -> str:
+    """The newest result as reported; with its analyte where a gate looks at several."""
+    results = [e for e in evidence if e["fact"].startswith("result:") and e["value"]]
+    if not results:
+        return ""
+    newest = max(results, key=lambda e: e["on"])
+    name = newest["analyte"] if len({e["analyte"] for e in results}) > 1 else ""
+    return f"{name} {newest['value']} {shown_unit(newest['unit'])}".strip()
+
+
+def shown_unit(unit: str) -> str:
+    """A UCUM unit without the annotations that are no units: {titer} is nothing."""
+    return re.sub(r"\{[^}]*\}", "", unit).replace("[beth'U]", "BU").replace("[IU]", "IU")
 
 
 def _gate_action(gate: Status, patient: UUID, draw: Status | None) -> tuple[str, str] | None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
 from patients.admin.roles import ReadOnly, holds, principal
 from patients.models import (
@@ -107,6 +107,12 @@ class AuditAdmin(ReadOnly):
         if holds(request, SITE_ADMIN):
             return rows
         return rows.filter(pgh_context__user=principal(request).username)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        table = self.model.pgh_tracked_model._meta.verbose_name_plural
+        return super().changelist_view(request, {**(extra_context or {}), "title": f"Audit of {table}"})
 
     @admin.display(description="by")
     def actor(self, event: Any) -> str:

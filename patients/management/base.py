@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -25,10 +26,13 @@ class OperatorCommand(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with everywhere(by=operator()):
-                self.run(**options)
+                code = self.run(**options)
         except DomainError as error:
             faults = [f"{f.pointer}: {f.detail}" for f in error.faults] or [error.detail]
             raise CommandError("\n".join(faults)) from error
+        if code:
+            sys.exit(code)
 
-    def run(self, **options: Any) -> None:
+    def run(self, **options: Any) -> int | None:
+        """The command itself; a number other than 0 is the exit code, after everything is committed."""
         raise NotImplementedError

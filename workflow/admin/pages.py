@@ -1,4 +1,4 @@
-"""The workplace's own pages: Today, patients, the forms of a patient and the rules in force.
+"""The workplace's own pages: Today, patients, and the forms of a patient.
 
 Each is a view of the admin site, so signing in, security headers and the site context are the site's.
 """
@@ -23,7 +23,6 @@ from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Patient, Site
 from patients.rules.words import counted
-from workflow import data as files
 from workflow.admin import panel
 from workflow.admin.forms import FORMS, Form
 from workflow.selectors import worklist
@@ -39,7 +38,6 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
     own: list[tuple[str, View, str]] = [
         ("today/", today, "today"),
         ("patients/", patients, "patients"),
-        ("rules/", rules, "rules"),
         ("patients/<uuid:patient>/results/", results, "results"),
         ("patients/<uuid:patient>/<slug:form>/", act, "act"),
     ]
@@ -117,13 +115,6 @@ def patients(request: HttpRequest) -> HttpResponse:
         return redirect("admin:patient", found[0].pk)
     more = found[PER_PAGE - 1].code if len(found) > PER_PAGE else ""
     return page(request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more)
-
-
-def rules(request: HttpRequest) -> HttpResponse:
-    """Pathways and payer policies, read from their files; they are changed by a new version of the file."""
-    require(request, OPENS_ADMIN)
-    kinds = [("Pathways", files.pathways()), ("Payer policies", files.policies())]
-    return page(request, "workflow/rules.html", "Rules in force", kinds=kinds)
 
 
 def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:

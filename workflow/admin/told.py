@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
@@ -33,7 +34,7 @@ def alert_why(alert: Mapping[str, Any]) -> str:
 
 
 def _arm(arm: str, alert: Mapping[str, Any]) -> str:
-    words = arm.replace("_", " ").replace("uln", "ULN")
+    words = re.sub(r"(\d)_(\d)", r"\1.\2", arm).replace("_", " ").replace("uln", "ULN")
     reference = alert["uln"] if arm.endswith("uln") else alert["baseline"]
     ratio = alert["ratio_uln"] if arm.endswith("uln") else alert["ratio_baseline"]
     return (

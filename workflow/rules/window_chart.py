@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from workflow.rules.charts import Tick
 
 WIDTH, LEFT, RIGHT, TOP, ROW = 1120, 230, 980, 34, 27
-BEFORE, AFTER = 14, 28
+BEFORE, AFTER, FARTHEST = 14, 28, 75
 ROOM = 70
 
 
@@ -69,10 +69,7 @@ def window(
     finding: str,
 ) -> WindowChart:
     """Bars, the days on which all hold, today and the booked date, up to the last expiry."""
-    dates = (
-        [s.to_on for s in spans] + [today + timedelta(AFTER)] + ([booked + timedelta(7)] if booked else [])
-    )
-    first, last = _reach(spans, today), max(dates)
+    first, last = _reach(spans, today), _end(spans, today, booked)
     days = (last - first).days
 
     def x(on: date) -> float:
@@ -108,6 +105,13 @@ def _reach(spans: Sequence[Span], today: date) -> date:
     """The left edge: the oldest start, but not more than sixty days back."""
     starts = [s.from_on for s in spans] + [today - timedelta(BEFORE)]
     return max(min(starts), today - timedelta(60))
+
+
+def _end(spans: Sequence[Span], today: date, booked: date | None) -> date:
+    """The right edge: the last expiry, but not far beyond today and the booked day."""
+    sure = max(today, booked or today)
+    last = max([sure + timedelta(AFTER), *(s.to_on for s in spans)])
+    return min(last, sure + timedelta(FARTHEST))
 
 
 def _bar(span: Span, index: int, start: float, end: float) -> Bar:

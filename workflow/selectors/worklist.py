@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import CharField, Count, F, Q, QuerySet, Value, Window
+from django.contrib.postgres.aggregates import ArrayAgg
+from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value, Window
 
 from patients.rules.words import SOON_DAYS
 from workflow.models import Alert, GateDecision, TaskDue
@@ -114,20 +115,23 @@ def _alerts(only: Filter, shown: int) -> Group:
 
 
 def _expiring(today: date, only: Filter, shown: int) -> Group:
-    """Gates that will not hold on the booked Day 0; without a booking, those that end within a week."""
+    """Patients with gates that will not hold on the booked Day 0; without a booking, that end within a week.
+
+    One row a patient: the titles of those gates, first to end first, and when the first one ends.
+    """
     booked = Q(verdict="expired", patient__pathway__planned_on__isnull=False)
     week = today + timedelta(days=SOON_DAYS)
     free = Q(patient__pathway__planned_on__isnull=True)
     soon = free & Q(verdict="pass", valid_until__gte=today, valid_until__lte=week)
-    rows = only.on(
-        GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True), owned=False
+    before_day0 = GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True)
+    rows = only.on(before_day0.filter(booked | soon), owned=False)
+    planned = {"planned_on": F("patient__pathway__planned_on")}
+    rows = rows.values("patient_id", **WHO, **planned).annotate(
+        titles=ArrayAgg("payload__title", order_by=("valid_until", "key")),
+        valid_until=Min("valid_until"),
+        total=Window(Count("*")),
     )
-    rows = rows.filter(booked | soon).annotate(
-        total=Window(Count("*")), planned_on=F("patient__pathway__planned_on"), **WHO
-    )
-    rows = rows.order_by("valid_until", "id")
-    columns = ("id", "patient_id", "key", "verdict", "valid_until", "payload", "planned_on")
-    return _group("expiring", rows.values(*columns, *WHO, "total")[:shown])
+    return _group("expiring", rows.order_by("valid_until", "patient_id")[:shown])
 
 
 def _group(code: str, rows: Iterable[Mapping[str, Any]]) -> Group:

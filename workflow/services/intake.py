@@ -193,22 +193,22 @@ class _Batch:
         return row
 
     def _quarantined(self, item: Interpreted) -> Outcome:
-        row = self._desk(item, item.reasons)
-        return Outcome("quarantine", item, quarantine=row, reasons=item.reasons)
+        row, made = self._desk(item, item.reasons)
+        return Outcome("quarantine" if made else "duplicate", item, quarantine=row, reasons=item.reasons)
 
     def _review(self, outcome: Outcome, row: Result) -> None:
         """A final value changed without a correction flag: the earlier report counts until somebody decides."""
         outcome.reasons = ("final-changed-without-correction",)
-        outcome.quarantine = self._desk(outcome.item, outcome.reasons)
+        outcome.quarantine, _ = self._desk(outcome.item, outcome.reasons)
         outcome.disposition = "quarantine"
 
-    def _desk(self, item: Interpreted, reasons: tuple[str, ...]) -> QuarantineItem:
+    def _desk(self, item: Interpreted, reasons: tuple[str, ...]) -> tuple[QuarantineItem, bool]:
         entry, envelope = self.entry, item.envelope
         key = keys.content_hash((entry.pathway.patient_id, *_told(envelope), reasons))
         entry.changed = True
         collected = envelope.collected
         on = moment(collected, entry.timezone)[1] if collected else None
-        row, _ = QuarantineItem.objects.get_or_create(
+        return QuarantineItem.objects.get_or_create(
             site_id=entry.pathway.site_id,
             content_key=key,
             defaults={
@@ -224,7 +224,6 @@ class _Batch:
                 "received_at": entry.recorded_at,
             },
         )
-        return row
 
 
 TOLD = (

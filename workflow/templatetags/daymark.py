@@ -8,6 +8,7 @@ from typing import Any
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -123,19 +124,17 @@ def _alert_row(found: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _gate_row(found: Mapping[str, Any], today: date) -> dict[str, Any]:
-    gate, until = found["payload"], found["valid_until"]
-    planned = found["planned_on"]
-    why = f"valid to {day(until)}, infusion {day(planned)}" if planned else gate["reason"]
-    analytes = sorted({e["analyte"] for e in gate["evidence"] if e["analyte"]})
+    """A patient's gates that end too soon; all of them stand on the patient's page."""
+    until, planned = found["valid_until"], found["planned_on"]
     return {
-        "word": marks.gate(gate["verdict"], (until - (planned or today)).days if until else None),
-        "what": f"{gate['title']}: {'expires before infusion' if planned else 'expires soon'}",
-        "why": why,
+        "word": marks.gate("expired" if planned else "pass", (until - today).days),
+        "what": ", ".join(found["titles"]),
+        "why": f"will not hold on {day(planned)}, the booked day" if planned else "no infusion is booked yet",
         "due": until,
         "closes": until,
-        "left": told.left(until, today) if until else "",
-        "button": "Add result",
-        "url": told.results_url(found["patient_id"], analytes),
+        "left": told.left(until, today),
+        "button": "See gates",
+        "url": reverse("admin:patient", args=[found["patient_id"]]) + "#gates",
     }
 
 

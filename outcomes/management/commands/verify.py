@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from outcomes.selectors.drift import milestone_drift
@@ -14,11 +13,12 @@ from workflow.selectors.drift import drift
 class Command(OperatorCommand):
     help = "Compares gates, tasks, alerts, milestones, result heads and audit seals with what the facts say."
 
-    def run(self, **options: Any) -> None:
+    def run(self, **options: Any) -> int | None:
         found = [*drift(), *milestone_drift(), *digest_drift()]
         for line in found:
             self.stdout.write(line)
         if found:
             self.stderr.write(f"{len(found)} differences")
-            sys.exit(1)
+            return 1
         self.stdout.write("nothing has drifted")
+        return None
