@@ -25,8 +25,8 @@ COMMANDS: dict[str, list[str]] = {
         "gunicorn", "config.wsgi:application", "--bind", f"0.0.0.0:{PORT}", "--workers", "1", "--threads", "8",
         "--timeout", "120", "--no-control-socket",
     ],
-    "worker": ["celery", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip", "--quiet"],
-    "beat": ["celery", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
+    "worker": ["celery", "--quiet", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip"],
+    "beat": ["celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
 }  # fmt: skip
 STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
 

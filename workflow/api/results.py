@@ -22,7 +22,7 @@ from workflow.services.intake import Outcome
 
 
 class Results(PatientView):
-    """The results that count now; `POST` takes one result or a list."""
+    """Every result in the version that counts (or its last one); `POST` takes one result or a list."""
 
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_list")
     def get(self, request: Request, patient: UUID) -> Response:
