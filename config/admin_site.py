@@ -80,9 +80,11 @@ class DaymarkAdmin(admin.AdminSite):
         ]
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        from patients.admin.roles import CARE, holds
         from workflow.admin.pages import tabs
 
-        return {**super().each_context(request), "tabs": tabs(request)}
+        own = {"tabs": tabs(request), "finds": holds(request, CARE)}
+        return {**super().each_context(request), **own}
 
 
 def _audits(row: dict[str, Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -11,16 +12,26 @@ from rest_framework.response import Response
 
 from outcomes import data
 from outcomes.selectors.contract_lists import contract_json, contract_milestones
+from outcomes.services import enrolment
 from patients.api.base import ApiView
 from patients.api.paging import filters_of, page_of
 from patients.errors import Invalid, NotFound
 from patients.services.shapes import Day, Strict, checked
+from workflow.api.facts import Facts
+from workflow.services.facts import Stored
 
 FILTERS = ("as_of", "verdict")
 
 
 class AsOf(Strict):
     as_of = Day(required=False)
+
+
+class Coverage(Facts):
+    """`patients/{id}/coverage/`: who pays since when; a named contract enrols the patient."""
+
+    def record(self, patient: UUID, data: Any) -> Stored:
+        return enrolment.cover(patient=patient, posted=data, by=self.by())
 
 
 class Contracts(ApiView):

@@ -5,11 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from outcomes.api import contracts, patients
+from workflow.api.facts import fact_view
 
 routes = [
     path("patients/", patients.Patients.as_view(), name="patients"),
     path("patients/<uuid:patient>/", patients.PatientDetail.as_view(), name="patient"),
     path("patients/<uuid:patient>/status/", patients.Status.as_view(), name="status"),
+    path(
+        "patients/<uuid:patient>/coverage/",
+        fact_view("coverage", contracts.Coverage).as_view(),
+        name="coverage",
+    ),
     path("contracts/", contracts.Contracts.as_view(), name="contracts"),
     path(
         "contracts/<str:contract>/milestones/",

@@ -196,15 +196,27 @@ class Teller:
             treated=True,
         )
 
-    def follow(
-        self, day0: date, *, skip: frozenset[int] = frozenset(), alt: Mapping[int, int] | None = None
+    def weeks(
+        self,
+        day0: date,
+        first: int = 1,
+        last: int = WEEKS,
+        *,
+        skip: frozenset[int] = frozenset(),
+        alt: Mapping[int, int] | None = None,
     ) -> None:
-        """Weekly panels, then visits by month, as far as today; `alt` raises the value of some weeks."""
+        """Weekly panels as far as today; `alt` raises the value of some weeks."""
         raised = alt or {}
-        for week in range(1, WEEKS + 1):
+        for week in range(first, last + 1):
             on = day0 + timedelta(7 * week)
             if on <= self.today and week not in skip:
                 self.panel(on, alt=raised.get(week), fix=str(min(12 + 4 * week, 38)))
+
+    def follow(
+        self, day0: date, *, skip: frozenset[int] = frozenset(), alt: Mapping[int, int] | None = None
+    ) -> None:
+        """Weekly panels, then visits by month, as far as today."""
+        self.weeks(day0, skip=skip, alt=alt)
         for month in LATER_MONTHS:
             on = day0 + timedelta(round(month * 30.4375))
             if on <= self.today:
@@ -290,10 +302,12 @@ def alert_open(t: Teller) -> None:
 def steroids_running(t: Teller) -> None:
     day0 = t.today - timedelta(57)
     t.infuse(day0)
-    t.follow(day0, alt={4: 88, 5: 74, 6: 61, 7: 50, 8: 41})
+    raised = {4: 88, 5: 74, 6: 61, 7: 50, 8: 41}
+    t.weeks(day0, last=4, alt=raised)
     on = day0 + timedelta(29)
     order = {"alert": t.open_alert(), "started_on": on, "template": "default"}
     steroids.start(patient=t.patient, fields=order, by=CLINICIAN, at=t.at(on))
+    t.weeks(day0, first=5, alt=raised)
 
 
 def corrected_value(t: Teller) -> None:
@@ -318,7 +332,7 @@ def weeks_missed(t: Teller) -> None:
 def answered_alert(t: Teller) -> None:
     day0 = t.today - timedelta(80)
     t.infuse(day0)
-    t.follow(day0, alt={6: 49})
+    t.weeks(day0, last=6, alt={6: 52})
     seen = t.open_alert()
     alerts.acknowledge(
         patient=t.patient,
@@ -328,6 +342,7 @@ def answered_alert(t: Teller) -> None:
         by=CLINICIAN,
         at=t.at(day0 + timedelta(43)),
     )
+    t.weeks(day0, first=7)
 
 
 def month_five(t: Teller) -> None:

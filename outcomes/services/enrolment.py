@@ -6,15 +6,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.db import transaction
 from django.utils import timezone
 
 from outcomes import data
 from outcomes.rules.contract import obligations
 from patients.errors import Invalid, NotFound
-from patients.models import Patient
+from patients.models import Coverage, Patient
 from workflow.rules.effects import ObligationSet
 from workflow.selectors.decisions import local_date
-from workflow.services import acts
+from workflow.services import acts, facts
 
 
 def enrol(*, patient: UUID, contract_code: str, by: str, at: datetime | None = None) -> None:
@@ -36,6 +37,26 @@ def enrol(*, patient: UUID, contract_code: str, by: str, at: datetime | None = N
         ) from error
     payload = {"version": found.version, "obligations": _payload(obligations(found))}
     acts.record(patient=patient, kind="enrolment", key=found.code, payload=payload, by=by, at=at)
+
+
+def cover(*, patient: UUID, posted: Any, by: str, at: datetime | None = None) -> facts.Stored:
+    """Records an insurance episode. One that names a contract enrols the patient in it, once.
+
+    Raises Invalid for an unknown contract or one that is not in force; then nothing is stored.
+    """
+    with transaction.atomic():
+        stored = facts.record(patient=patient, kind="coverage", data=posted, by=by, at=at)
+        if isinstance(stored.row, Coverage) and _is_new(stored.row):
+            enrol(patient=patient, contract_code=stored.row.contract, by=by, at=at)
+        return stored
+
+
+def _is_new(row: Coverage) -> bool:
+    """Whether the episode names a contract in which the patient is not enrolled yet."""
+    if not row.contract or row.retracted:
+        return False
+    named = data.find_contract(row.contract)
+    return named is None or not acts.on_key(row.patient_id, "enrolment", named.code)
 
 
 def _payload(owed: ObligationSet) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_the_own_patient_is_shown_with_gates_and_what_to_do_next(ana: Client, si
 def test_the_patient_page_needs_few_queries(ana: Client, site: Any, django_assert_max_num_queries: Any):
     patient = told("month_five", site)
     page(ana, f"/admin/patients/{patient}/")
-    with django_assert_max_num_queries(30):
+    with django_assert_max_num_queries(12):
         page(ana, f"/admin/patients/{patient}/")
 
 
@@ -256,6 +256,18 @@ def test_stock_lists_show_own_sites_only_and_change_nothing(ana: Client, site: A
     for path in ("site", "user", "membership", "source", "codemap", "sitesetting"):
         page(ana, f"/admin/patients/{path}/")
         page(ana, f"/admin/patients/{path}/add/", 403)
+
+
+def test_what_people_type_is_shown_as_text(ana: Client, site: Any):
+    patient, nasty = told("referred", site), "<script>alert(1)</script>"
+    day = today(site).isoformat()
+    ana.post(f"/admin/patients/{patient}/attestation/", {"code": "steroid-plan", "on": day, "note": nasty})
+    sent = {"collected_on": day, "lab": nasty, "analyte-0": "LIVER_US", "value-0": nasty, "unit-0": nasty}
+    ana.post(f"/admin/patients/{patient}/results/", sent)
+    faulty = ana.post(f"/admin/patients/{patient}/bleed/", {"site": nasty})
+    for text in (page(ana, f"/admin/patients/{patient}/"), faulty.content.decode()):
+        assert "<script>alert" not in text
+    assert "&lt;script&gt;alert" in faulty.content.decode()
 
 
 def test_every_page_says_what_it_allows_the_browser_to_load(ana: Client, site: Any):

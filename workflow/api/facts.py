@@ -37,11 +37,14 @@ class Facts(PatientView):
 
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:
-        stored = facts.record(patient=patient, kind=self.kind, data=request.data, by=self.by())
+        stored = self.record(patient, request.data)
         body = fact_json(stored.row, self.pseudonymised) | (
             {"disposition": "duplicate"} if stored.duplicate else {}
         )
         return Response(body, status=200 if stored.duplicate else 201)
+
+    def record(self, patient: UUID, data: Any) -> facts.Stored:
+        return facts.record(patient=patient, kind=self.kind, data=data, by=self.by())
 
 
 def fact_json(row: FactRow, pseudonymised: bool = False) -> dict[str, Any]:
@@ -63,21 +66,22 @@ def _json(value: Any) -> Any:
     return value
 
 
-def fact_views() -> Sequence[tuple[str, Any]]:
-    """One view class per kind, with its schema, so that every kind is a route of its own."""
-    views = []
-    for kind, (_, shape, _) in facts.KINDS.items():
-        name = "".join(part.title() for part in kind.split("-")) + "View"
-        view = type(name, (Facts,), {"kind": kind, "__doc__": Facts.__doc__})
-        operation = kind.replace("-", "_")
-        view = extend_schema(
-            methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list"
-        )(view)
-        view = extend_schema(
-            methods=["POST"],
-            request=shape,
-            responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
-            operation_id=f"{operation}_create",
-        )(view)
-        views.append((kind, view))
-    return views
+def fact_view(kind: str, base: type[Facts] = Facts) -> type[Facts]:
+    """The view of one kind with its schema, so that every kind is a route of its own."""
+    name = "".join(part.title() for part in kind.split("-")) + "View"
+    view: Any = type(name, (base,), {"kind": kind, "__doc__": base.__doc__})
+    operation = kind.replace("-", "_")
+    listed = extend_schema(methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list")
+    created = extend_schema(
+        methods=["POST"],
+        request=facts.KINDS[kind][1],
+        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+        operation_id=f"{operation}_create",
+    )
+    made: type[Facts] = created(listed(view))
+    return made
+
+
+def fact_views() -> Sequence[tuple[str, type[Facts]]]:
+    """Every kind that concerns the pathway alone; coverage also enrols, so its view lies with the contracts."""
+    return [(kind, fact_view(kind)) for kind in facts.KINDS if kind != "coverage"]

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -68,9 +68,8 @@ def send(*, at: datetime | None = None, worker: str = "") -> Counts:
     """Sends everything that is due, row by row. `at` is the clock for leases and back-off."""
     totals = {"sent": 0, "cancelled": 0, "deferred": 0, "failed": 0}
     while leased := _lease(at or timezone.now(), worker or socket.gethostname()):
-        mailer = get_connection()
         for pk in leased:
-            totals[_deliver(pk, mailer, at)] += 1
+            totals[_deliver(pk, at)] += 1
     return Counts(**totals)
 
 
@@ -86,14 +85,14 @@ def _lease(now: datetime, worker: str) -> list[UUID]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def _deliver(pk: UUID, mailer: Any, at: datetime | None) -> str:
+def _deliver(pk: UUID, at: datetime | None) -> str:
     with everywhere(by=SENDER):
         notice = _open().get(pk=pk)
         true = _still_true(notice)
     if not true:
         return _mark(pk, "cancelled", cancelled_at=at or timezone.now())
     try:
-        message(notice, mailer).send()
+        message(notice).send()
     except smtplib.SMTPException as error:
         return _refused(notice, error, at or timezone.now())
     except OSError as error:
@@ -111,7 +110,7 @@ def _still_true(notice: Notice) -> bool:
     return True
 
 
-def message(notice: Notice, mailer: Any = None) -> EmailMultiAlternatives:
+def message(notice: Notice) -> EmailMultiAlternatives:
     """The mail for a row: subject, text and HTML from templates, a fixed Message-ID, a link that needs sign-in."""
     context = {
         "notice": notice,
@@ -128,7 +127,6 @@ def message(notice: Notice, mailer: Any = None) -> EmailMultiAlternatives:
         render_to_string(f"{name}.txt", context),
         to=[notice.recipient.email],
         headers=headers,
-        connection=mailer,
     )
     mail.attach_alternative(render_to_string(f"{name}.html", context), "text/html")
     return mail

@@ -58,7 +58,11 @@ class Command(OperatorCommand):
         known = User.objects.filter(username=username).exists()
         for site in chosen:
             user = sites.create_staff(
-                username=username, email=f"{username}@{site.code}.example", role=role, site=site
+                username=username,
+                email=f"{username}@{site.code}.example",
+                role=role,
+                site=site,
+                since=CERTIFIED_FROM,
             )
         if not known:
             password = secrets.token_urlsafe(15)
