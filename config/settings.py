@@ -167,7 +167,7 @@ CONTENT_SECURITY_POLICY = {
 # --- REST ------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["patients.api.parsing.JsonBody"],
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "patients.api.authentication.BearerToken",
         "patients.api.authentication.SignedInSession",

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 
 from outcomes.selectors.status import patient_status
 from outcomes.services import patients as service
-from patients.api.base import ApiView, PatientView
+from patients.api.base import ApiView, PatientView, without
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
 from patients.api.versions import etag, expected_version
@@ -22,6 +22,7 @@ from patients.errors import Fault, Invalid
 from patients.models import Patient, Site
 from patients.models.patient import SEXES
 from patients.services.shapes import Day, Instant, Strict, Text, checked
+from workflow.api import hidden
 from workflow.services import pathways
 
 FILTERS = ("site", "phase", "pathway")
@@ -61,8 +62,7 @@ class Patients(ApiView):
     )
     def get(self, request: Request) -> Response:
         rows = _listed(filters_of(request, FILTERS, ordering=("code", "-code")))
-        hidden = self.pseudonymised
-        return page_of(request, rows, lambda page: [patient_json(p, hidden) for p in page])
+        return page_of(request, rows, lambda page: [patient_json(p, self.hides_at(p.site_id)) for p in page])
 
     @extend_schema(request=PatientIn, responses={201: OpenApiTypes.OBJECT}, operation_id="patients_create")
     @idempotent
@@ -71,13 +71,15 @@ class Patients(ApiView):
         site = _site(fields.pop("site"))
         self.require_at(site.pk)
         row = service.create(site=site, fields=fields, by=self.by())
-        return etag(Response(patient_json(row, self.pseudonymised), status=201), row.version)
+        return etag(Response(patient_json(row, self.hides_at(row.site_id)), status=201), row.version)
 
 
 class PatientDetail(PatientView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="patients_retrieve")
     def get(self, request: Request, patient: UUID) -> Response:
-        return etag(Response(patient_json(self.patient, self.pseudonymised)), self.patient.version)
+        return etag(
+            Response(patient_json(self.patient, self.hides_at(self.patient.site_id))), self.patient.version
+        )
 
     @extend_schema(request=PatientChange, responses=OpenApiTypes.OBJECT, operation_id="patients_change")
     def patch(self, request: Request, patient: UUID) -> Response:
@@ -89,7 +91,7 @@ class PatientDetail(PatientView):
         row = pathways.change_demographics(
             patient=patient, fields=fields, expected=expected_version(request), by=self.by()
         )
-        return etag(Response(patient_json(row, self.pseudonymised)), row.version)
+        return etag(Response(patient_json(row, self.hides_at(row.site_id))), row.version)
 
 
 class Status(PatientView):
@@ -104,7 +106,7 @@ class Status(PatientView):
     def get(self, request: Request, patient: UUID) -> Response:
         asked: dict[str, Any] = checked(StatusQuery, request.query_params.dict())
         body = patient_status(patient, as_of=asked.get("as_of"), as_known_at=asked.get("as_known_at"))
-        return Response(_without_free_text(body) if self.pseudonymised else body)
+        return Response(_pseudonymised(body) if self.hides_at(self.patient.site_id) else body)
 
 
 def patient_json(row: Patient, pseudonymised: bool = False) -> dict[str, Any]:
@@ -155,12 +157,21 @@ def _site(code: str) -> Site:
     return found
 
 
-def _without_free_text(body: dict[str, Any]) -> dict[str, Any]:
-    """A status without what people typed."""
-    courses = [{**c, "alternative_cause": None} for c in body["steroid_courses"]]
-    tasks = [{**t, "reason": None} for t in body["tasks"]]
+def _pseudonymised(body: dict[str, Any]) -> dict[str, Any]:
+    """A status without what people typed and without the day of birth, or dates that give it away."""
+    adult = all(g["verdict"] == "pass" for g in body["gates"] if g["code"] == "age")
     infusion = body["infusion"]
-    if infusion:
-        hidden = ("premedication", "interruptions", "reactions", "vitals")
-        infusion = {k: (None if k in hidden else v) for k, v in infusion.items()}
-    return {**body, "steroid_courses": courses, "tasks": tasks, "infusion": infusion}
+    return {
+        **body,
+        "gates": [_without_birthday(g) if g["code"] == "age" else g for g in body["gates"]],
+        "feasible": body["feasible"] if adult else None,
+        "next_change_on": body["next_change_on"] if adult else None,
+        "steroid_courses": [without(c, hidden.COURSE) for c in body["steroid_courses"]],
+        "tasks": [without(t, hidden.TASK) for t in body["tasks"]],
+        "infusion": without(infusion, hidden.INFUSION) if infusion else None,
+    }
+
+
+def _without_birthday(gate: dict[str, Any]) -> dict[str, Any]:
+    evidence = [{**e, "value": e["value"][:4], "on": None} for e in gate["evidence"]]
+    return {**gate, "evidence": evidence, "reason": "Judged from the full date of birth.", "next_step": ""}

@@ -38,10 +38,13 @@ class ApiView(APIView):
         if not self.principal().at(site) & self.allowed():
             raise Forbidden("Your role at this site does not allow this.")
 
-    @property
-    def pseudonymised(self) -> bool:
-        """An auditor sees no names, numbers or free text."""
-        return self.principal().any_role <= {"auditor"}
+    def hides_at(self, site: UUID) -> bool:
+        """Whether the person is only an auditor there, who sees no names, numbers or free text."""
+        return self.principal().at(site) <= {"auditor"}
+
+    def seen_at(self, site: UUID, body: dict[str, Any], hidden: frozenset[str]) -> dict[str, Any]:
+        """The document as this person may see it: with the `hidden` fields empty for an auditor."""
+        return without(body, hidden) if self.hides_at(site) else body
 
 
 class PatientView(ApiView):
@@ -54,6 +57,11 @@ class PatientView(ApiView):
         super().initial(request, *args, **kwargs)
         self.patient = visible_patient(kwargs["patient"])
         self.require_at(self.patient.site_id)
+
+
+def without(body: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    """The document with these fields empty."""
+    return {k: None if k in names else v for k, v in body.items()}
 
 
 def visible_patient(pk: UUID) -> Patient:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -14,6 +15,8 @@ class MatrixPermission(BasePermission):
     """The role must be held somewhere; views about one object check it at the object's site, after finding it."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
+        if request.method not in view.allowed_methods:
+            raise MethodNotAllowed(request.method or "")
         match = request.resolver_match
         allowed = matrix.roles(match.view_name if match else "", request.method or "")
         if matrix.OPEN in allowed:

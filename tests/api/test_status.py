@@ -106,19 +106,19 @@ def test_reading_a_status_writes_nothing_but_the_read_log(world: World) -> None:
     patient = world.told(cohort.alert_open)
     api = world.api()
     ok(api.get(status_url(patient)))
-    with CaptureQueriesContext(connection, ) as queries:
+    with CaptureQueriesContext(connection) as queries:
         ok(api.get(status_url(patient)))
-    writes = [q["sql"] for q in queries if re.match(r"\s*(INSERT|UPDATE|DELETE)", q["sql"])]
-    assert all("patients_readlog" in sql for sql in writes) and len(writes) == 1
+    writes = [q["sql"] for q in queries if re.search(r"\b(INSERT INTO|UPDATE \"|DELETE FROM)", q["sql"])]
+    assert len(writes) == 1 and "patients_readlog" in writes[0]
 
 
 def test_six_hundred_results_need_no_more_than_twelve_queries(world: World) -> None:
     teller = world.teller()
     cohort.alert_open(teller)
-    for week in range(150):
-        teller.panel(TODAY - timedelta(1000 - 6 * week))
+    days = [TODAY - timedelta(1000 - 6 * week) for week in range(150)]
+    items = [teller._item(on, a, "24", {}) for on in days for a in ("ALT", "AST", "ALP", "TBIL")]
     api = world.api()
-    ok(api.get(status_url(teller.patient)))
+    ok(api.post(V1 + f"patients/{teller.patient}/results/", items))
     with CaptureQueriesContext(connection) as queries:
         ok(api.get(status_url(teller.patient)))
     own = [q["sql"] for q in queries if not OVERHEAD.search(q["sql"])]

@@ -11,7 +11,7 @@ import pytest
 from django.utils import timezone
 
 from outcomes.services import cohort
-from tests.factories.people import make_site
+from tests.factories.people import make_site, make_staff
 from workflow.models import TaskDue
 from workflow.selectors.decisions import local_date, site_midnight
 from workflow.selectors.worklist import Filter, Group, today_groups
@@ -124,6 +124,7 @@ def test_a_site_filter_leaves_the_others_out(site: Any):
 def test_a_person_filter_keeps_own_tasks(site: Any):
     patient = told("infused_last_week", site)
     task = panel(patient, 1)
+    make_staff(site, "coordinator", "ana")
     worklist.assign(patient=patient, key=task.key, assignee="ana", by="ana")
     noon = site_midnight(task.due_on, site.timezone) + timedelta(hours=12)
     assert [r["key"] for r in groups(noon, site, Filter(assignee="ana"))["due"].rows] == [task.key]

@@ -13,10 +13,12 @@ from rest_framework.response import Response
 
 from patients.api.base import ApiView, PatientView, visible_patient
 from patients.api.idempotency import idempotent
+from patients.api.paging import page_of
 from patients.api.versions import etag, expected_version
-from patients.errors import NotFound
+from patients.errors import Forbidden, NotFound
 from patients.models import Patient
 from patients.services.shapes import checked
+from workflow.api.hidden import COURSE, INFUSION
 from workflow.models import Infusion
 from workflow.selectors import shown
 from workflow.selectors.acts import patient_of
@@ -71,7 +73,7 @@ class Infusions(PatientView):
         body = infusion_body(self, patient)
         if body is None:
             raise NotFound("No infusion is recorded.")
-        return Response(body)
+        return Response(self.seen_at(self.patient.site_id, body, INFUSION))
 
     @extend_schema(
         request=shapes.InfusionIn, responses={201: OpenApiTypes.OBJECT}, operation_id="infusion_create"
@@ -79,12 +81,14 @@ class Infusions(PatientView):
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:
         fields = checked(shapes.InfusionIn, request.data)
+        if fields.get("override") and "clinician" not in self.principal().at(self.patient.site_id):
+            raise Forbidden("Only a clinician may infuse against a blocking gate.")
         row = infusions.record(patient=patient, fields=fields, by=self.by())
         body = infusion_body(self, patient) or {"id": str(row.pk), "day0": None, "warnings": row.warnings}
         return Response(body, status=201)
 
 
-def infusion_body(view: PatientView, patient: UUID) -> dict[str, object] | None:
+def infusion_body(view: PatientView, patient: UUID) -> dict[str, Any] | None:
     """The recorded infusion with its dose, or None."""
     result = decided(history(patient), as_of=local_date(timezone.now(), view.patient.site.timezone))
     infusion = result.facts.infusion
@@ -104,7 +108,10 @@ class InfusionVoid(PatientView):
 class SteroidCourses(PatientView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_list")
     def get(self, request: Request, patient: UUID) -> Response:
-        return Response({"next": None, "previous": None, "results": _courses(self.patient)})
+        site = self.patient.site_id
+        return page_of(
+            request, _courses(self.patient), lambda page: [self.seen_at(site, c, COURSE) for c in page]
+        )
 
     @extend_schema(
         request=shapes.SteroidCourseIn,
@@ -136,7 +143,8 @@ class SteroidCourse(CourseView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_retrieve")
     def get(self, request: Request, course: UUID) -> Response:
         version = len(acts.on_key(self.patient.pk, "steroid", str(course)))
-        return etag(Response(_course(self.patient, str(course))), version)
+        body = self.seen_at(self.patient.site_id, _course(self.patient, str(course)), COURSE)
+        return etag(Response(body), version)
 
     @extend_schema(
         request=shapes.SteroidChangeIn, responses=OpenApiTypes.OBJECT, operation_id="steroid_courses_change"
@@ -163,12 +171,12 @@ class SteroidDoses(CourseView):
         return Response(_course(self.patient, str(course)), status=201)
 
 
-def _courses(patient: Patient) -> list[dict[str, object]]:
+def _courses(patient: Patient) -> list[dict[str, Any]]:
     today = local_date(timezone.now(), patient.site.timezone)
     return [shown.course_json(c) for c in decided(history(patient.pk), as_of=today).decision.courses]
 
 
-def _course(patient: Patient, course: str) -> dict[str, object]:
+def _course(patient: Patient, course: str) -> dict[str, Any]:
     """The course as decided today; one that starts later is shown as planned."""
     found = [c for c in _courses(patient) if c["id"] == course]
     if found:

@@ -17,12 +17,12 @@ from patients.api.base import PatientView
 from patients.api.idempotency import idempotent
 from patients.api.paging import page_of
 from patients.models.base import FactRow
+from workflow.api.hidden import FACT
 from workflow.selectors.facts import shown_value
 from workflow.services import facts
 
 RENAMED = {"from_on": "from", "to_on": "to", "body_site": "site"}
 HIDDEN = frozenset({"patient", "site", "recorded_site", "onset_on", "drawn_on"})
-FREE_TEXT = frozenset({"note"})
 
 
 class Facts(PatientView):
@@ -33,28 +33,28 @@ class Facts(PatientView):
     def get(self, request: Request, patient: UUID) -> Response:
         model = facts.KINDS[self.kind][0]
         rows = model._default_manager.filter(patient_id=patient).order_by("recorded_at", "id")
-        return page_of(request, rows, lambda page: [fact_json(r, self.pseudonymised) for r in page])
+        return page_of(request, rows, lambda page: [self._shown(r) for r in page])
 
     @idempotent
     def post(self, request: Request, patient: UUID) -> Response:
         stored = self.record(patient, request.data)
-        body = fact_json(stored.row, self.pseudonymised) | (
-            {"disposition": "duplicate"} if stored.duplicate else {}
-        )
+        body = self._shown(stored.row) | ({"disposition": "duplicate"} if stored.duplicate else {})
         return Response(body, status=200 if stored.duplicate else 201)
 
     def record(self, patient: UUID, data: Any) -> facts.Stored:
         return facts.record(patient=patient, kind=self.kind, data=data, by=self.by())
 
+    def _shown(self, row: FactRow) -> dict[str, Any]:
+        return self.seen_at(row.site_id, fact_json(row), FACT)
 
-def fact_json(row: FactRow, pseudonymised: bool = False) -> dict[str, Any]:
+
+def fact_json(row: FactRow) -> dict[str, Any]:
     """A fact in its public shape: the posted fields with id and time of recording."""
     body: dict[str, Any] = {}
     for field in row._meta.concrete_fields:
         if field.name in HIDDEN:
             continue
-        value = None if pseudonymised and field.name in FREE_TEXT else getattr(row, field.name)
-        body[RENAMED.get(field.name, field.name)] = _json(value)
+        body[RENAMED.get(field.name, field.name)] = _json(getattr(row, field.name))
     return body
 
 

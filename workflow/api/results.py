@@ -16,6 +16,7 @@ from patients.api.paging import page_of
 from patients.errors import NotFound
 from patients.models import Result, ResultHead
 from patients.services.shapes import checked
+from workflow.api.hidden import RESULT
 from workflow.selectors import results as selector
 from workflow.services import intake, shapes
 from workflow.services.intake import Outcome
@@ -27,7 +28,10 @@ class Results(PatientView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_list")
     def get(self, request: Request, patient: UUID) -> Response:
         heads = ResultHead.objects.filter(patient_id=patient).order_by("collected_at", "lineage")
-        return page_of(request, heads, lambda page: selector.result_rows(page, hide_text=self.pseudonymised))
+        site = self.patient.site_id
+        return page_of(
+            request, heads, lambda page: [self.seen_at(site, r, RESULT) for r in selector.result_rows(page)]
+        )
 
     @extend_schema(
         request=shapes.ResultIn,
@@ -66,7 +70,10 @@ class Versions(ResultView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_versions")
     def get(self, request: Request, result: UUID) -> Response:
         rows = Result.objects.filter(lineage=self.result.lineage).order_by("recorded_at", "id")
-        return page_of(request, rows, lambda page: selector.version_rows(page, hide_text=self.pseudonymised))
+        site = self.result.site_id
+        return page_of(
+            request, rows, lambda page: [self.seen_at(site, r, RESULT) for r in selector.version_rows(page)]
+        )
 
 
 class Retract(ResultView):

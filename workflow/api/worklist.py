@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
 from patients.errors import NotFound
 from patients.services.shapes import Strict, checked
+from workflow.api.hidden import TASK
 from workflow.models import Alert, TaskDue
 from workflow.selectors import lists
 from workflow.services import alerts, shapes, worklist
@@ -34,7 +36,11 @@ class Worklist(ApiView):
     )
     def get(self, request: Request) -> Response:
         rows = lists.tasks(filters_of(request, TASK_FILTERS, ordering=("due_on", "-due_on")))
-        return page_of(request, rows, lists.task_rows)
+        return page_of(request, rows, self._seen)
+
+    def _seen(self, page: Sequence[TaskDue]) -> list[dict[str, Any]]:
+        pairs = zip(page, lists.task_rows(page), strict=True)
+        return [self.seen_at(task.site_id, body, TASK) for task, body in pairs]
 
 
 class TaskAct(ApiView):

@@ -38,14 +38,8 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
         rows = rows.filter(state=filters["state"])
     if "due_before" in filters:
         rows = rows.filter(due_on__lt=_day(filters["due_before"]))
-    for name, column in (
-        ("site", "site__code"),
-        ("kind", "kind"),
-        ("assignee", "assignee"),
-        ("patient", "patient_id"),
-    ):
-        if name in filters:
-            rows = rows.filter(**{column: filters[name]})
+    columns = {"site": "site__code", "kind": "kind", "assignee": "assignee"}
+    rows = _of_patient(rows.filter(**_wanted(filters, columns)), filters)
     newest_first = filters.get("ordering") == "-due_on"
     return rows.order_by("-due_at" if newest_first else "due_at", "id")
 
@@ -53,16 +47,23 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
 def alerts(filters: Mapping[str, str]) -> QuerySet[Alert]:
     """Alerts of the visible sites, newest first unless asked otherwise."""
     rows = Alert.objects.select_related("patient", "site")
-    for name, column in (
-        ("site", "site__code"),
-        ("state", "state"),
-        ("rule", "rule"),
-        ("patient", "patient_id"),
-    ):
-        if name in filters:
-            rows = rows.filter(**{column: filters[name]})
+    columns = {"site": "site__code", "state": "state", "rule": "rule"}
+    rows = _of_patient(rows.filter(**_wanted(filters, columns)), filters)
     oldest_first = filters.get("ordering") == "raised_on"
     return rows.order_by("raised_on" if oldest_first else "-raised_on", "id")
+
+
+def _wanted(filters: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    return {column: filters[name] for name, column in columns.items() if name in filters}
+
+
+def _of_patient(rows: QuerySet[Any], filters: Mapping[str, str]) -> QuerySet[Any]:
+    if "patient" not in filters:
+        return rows
+    try:
+        return rows.filter(patient_id=UUID(filters["patient"]))
+    except ValueError as error:
+        raise Invalid.at("/patient", "invalid", "Give the patient's id.") from error
 
 
 def task_rows(rows: Iterable[Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from patients.models import Result, ResultHead
 from workflow.selectors.shown import instant, number
 
 
-def result_rows(heads: Sequence[ResultHead], *, hide_text: bool = False) -> list[dict[str, Any]]:
+def result_rows(heads: Sequence[ResultHead]) -> list[dict[str, Any]]:
     """The version that counts of each result (or the last one, when none does), in the order of the heads."""
     lineages = [h.lineage for h in heads]
     versions: dict[Any, list[Result]] = {}
@@ -19,18 +19,18 @@ def result_rows(heads: Sequence[ResultHead], *, hide_text: bool = False) -> list
     found = []
     for head in heads:
         row = next(r for r in versions[head.lineage] if r.pk == head.result)
-        body = _row(row, versions[head.lineage].index(row) + 1, hide_text)
+        body = _row(row, versions[head.lineage].index(row) + 1)
         found.append({**body, "active": head.active and not head.suspect, "duplicate_suspect": head.suspect})
     return found
 
 
-def version_rows(rows: Iterable[Result], *, hide_text: bool = False) -> list[dict[str, Any]]:
+def version_rows(rows: Iterable[Result]) -> list[dict[str, Any]]:
     """Versions of one result, oldest recorded first; `active` marks the one that counts."""
     rows = list(rows)
     heads = {h.lineage: h for h in ResultHead.objects.filter(lineage__in={r.lineage for r in rows})}
     return [
         {
-            **_row(row, index, hide_text),
+            **_row(row, index),
             "active": heads[row.lineage].active and heads[row.lineage].result == row.pk,
             "duplicate_suspect": row.suspect,
         }
@@ -38,7 +38,7 @@ def version_rows(rows: Iterable[Result], *, hide_text: bool = False) -> list[dic
     ]
 
 
-def _row(row: Result, version: int, hide_text: bool) -> dict[str, Any]:
+def _row(row: Result, version: int) -> dict[str, Any]:
     titer = row.unit == "{titer}" and row.value is not None
     return {
         "id": str(row.pk),
@@ -49,7 +49,7 @@ def _row(row: Result, version: int, hide_text: bool) -> dict[str, Any]:
             "code": row.loinc or row.analyte,
             "text": "",
         },
-        "value_text": None if hide_text else row.value_text,
+        "value_text": row.value_text,
         "comparator": row.comparator or None,
         "value": _exact(row.value),
         "unit": row.unit,

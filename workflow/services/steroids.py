@@ -52,7 +52,7 @@ def dose(*, patient: UUID, course: str, on: date, mg: Decimal, by: str, at: date
     """Records what was really taken on a day, in mg of prednisone."""
     with the_door(patient=patient, by=by, at=at) as entry:
         _course(entry, course)
-        payload = {"on": on.isoformat(), "mg": str(mg)}
+        payload = {"on": on.isoformat(), "mg": _plain(mg)}
         acts.write(entry, kind="steroid-dose", key=course, payload=payload, true_on=on)
 
 
@@ -85,5 +85,10 @@ def _step(step: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "from": step["from"].isoformat(),
         "to": last.isoformat() if last else None,
-        "mg_per_day": format(step["mg_per_day"].normalize(), "f"),
+        "mg_per_day": _plain(step["mg_per_day"]),
     }
+
+
+def _plain(amount: Decimal) -> str:
+    """A decimal as text without exponent or trailing zeros."""
+    return format(amount.normalize(), "f")

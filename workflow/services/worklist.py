@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
 from uuid import UUID
 
+from patients.access import staff_at
 from patients.errors import Conflict, Invalid, NotFound
 from workflow.models import Act, TaskDue
 from workflow.services import acts
@@ -17,17 +16,17 @@ ENDED = "This task has already ended; nothing was changed."
 
 def complete(*, patient: UUID, key: str, reason: str, by: str, at: datetime | None = None) -> Act:
     """The task was done outside Daymark's own evidence (a visit, a call). Raises Conflict when it ended."""
-    return _act(patient, "complete", key, reason, by, at, {})
+    return _end(patient, "complete", key, reason, by, at)
 
 
 def waive(*, patient: UUID, key: str, reason: str, by: str, at: datetime | None = None) -> Act:
     """The task need not be done. Raises Conflict when it ended."""
-    return _act(patient, "waive", key, reason, by, at, {})
+    return _end(patient, "waive", key, reason, by, at)
 
 
 def miss(*, patient: UUID, key: str, reason: str, by: str, at: datetime | None = None) -> Act:
     """The task was not done in time and will not be; the reason says why. Raises Conflict when it ended."""
-    return _act(patient, "miss", key, reason, by, at, {})
+    return _end(patient, "miss", key, reason, by, at)
 
 
 def snooze(*, patient: UUID, key: str, until: date, reason: str, by: str, at: datetime | None = None) -> Act:
@@ -40,16 +39,23 @@ def snooze(*, patient: UUID, key: str, until: date, reason: str, by: str, at: da
 
 
 def assign(*, patient: UUID, key: str, assignee: str, by: str, at: datetime | None = None) -> Act:
-    """Whose task it is: a username, or nobody's when empty."""
-    return _act(patient, "assign", key, "", by, at, {"assignee": assignee})
-
-
-def _act(
-    patient: UUID, kind: str, key: str, reason: str, by: str, at: datetime | None, payload: Mapping[str, Any]
-) -> Act:
+    """Whose task it is: the username of a coordinator or clinician of the site, or nobody's when empty."""
     with the_door(patient=patient, by=by, at=at) as entry:
         _open_task(entry, key)
-        return acts.write(entry, kind=kind, key=key, payload=payload, reason=reason)
+        if assignee and assignee not in _team(entry):
+            raise Invalid.at("/assignee", "unknown", "Nobody of that name works with patients at this site.")
+        return acts.write(entry, kind="assign", key=key, payload={"assignee": assignee})
+
+
+def _team(entry: Entry) -> set[str]:
+    people = staff_at(entry.pathway.site_id, ("coordinator", "clinician"), today=entry.recorded_at.date())
+    return {person.username for person in people}
+
+
+def _end(patient: UUID, kind: str, key: str, reason: str, by: str, at: datetime | None) -> Act:
+    with the_door(patient=patient, by=by, at=at) as entry:
+        _open_task(entry, key)
+        return acts.write(entry, kind=kind, key=key, payload={}, reason=reason)
 
 
 def _open_task(entry: Entry, key: str) -> TaskDue:

@@ -47,9 +47,18 @@ class Question:
         return 0 <= (self.on - row.collected_on).days <= days
 
     def waiting(self, analytes: Sequence[str]) -> WaitingItem | None:
-        """An item of these analytes on the quarantine desk."""
-        found = [w for w in self.facts.waiting if w.analyte in analytes]
-        return found[0] if found else None
+        """An item of these analytes on the quarantine desk that might have counted on that date.
+
+        A changed final value is no such item: the earlier report of the same result counts meanwhile.
+        """
+        found = [
+            w
+            for w in self.facts.waiting
+            if w.analyte in analytes
+            and w.reason != "final-changed-without-correction"
+            and (w.collected_on is None or w.collected_on <= self.on)
+        ]
+        return min(found, key=lambda w: (w.reason, w.received_at, w.id), default=None)
 
     def attested(self, code: str) -> AttestationFact | None:
         """The newest attestation of a code made by `on`."""

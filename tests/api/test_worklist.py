@@ -1,0 +1,168 @@
+"""`worklist/` and `alerts/`: lists over all patients with filters, and the answers to them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from outcomes.services import cohort
+from tests.api.conftest import TODAY, V1, World, ok, pointers, problem
+
+TASK_KEYS = {
+    "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on", "state",
+    "obligations", "fulfilled_by", "why", "assignee", "snoozed_until",
+}  # fmt: skip
+CLOSED = {"done", "done_out_of_window", "waived", "cancelled", "missed"}
+
+
+def tasks(world: World, **query: Any) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = ok(world.api().get(V1 + "worklist/", {"page_size": 200, **query}))["results"]
+    return rows
+
+
+def act(world: World, task: dict[str, Any], verb: str, body: Any, role: str = "coordinator") -> Any:
+    return world.api(role).post(V1 + f"worklist/{task['id']}/{verb}/", body)
+
+
+@pytest.fixture
+def task(world: World) -> dict[str, Any]:
+    """An open liver panel."""
+    world.told(cohort.infused_last_week)
+    return next(t for t in tasks(world) if t["state"] == "open" and t["kind"] == "liver-panel")
+
+
+def test_a_row_is_a_task_with_its_patient_and_site(world: World) -> None:
+    patient = world.told(cohort.infused_last_week)
+    row = tasks(world)[0]
+    assert set(row) >= TASK_KEYS
+    assert (row["patient"], row["site"]) == (str(patient), "north")
+
+
+def test_tasks_are_filtered(world: World) -> None:
+    first = world.told(cohort.weeks_missed, "N-1")
+    second = world.told(cohort.infused_last_week, "N-2")
+    world.told(cohort.infused_last_week, "S-1", "south")
+    every = tasks(world)
+    assert {t["patient"] for t in every} == {str(first), str(second)}
+    assert {t["state"] for t in tasks(world, state="open")} == {"open"}
+    assert {t["kind"] for t in tasks(world, kind="fix-activity")} == {"fix-activity"}
+    assert {t["patient"] for t in tasks(world, patient=str(second))} == {str(second)}
+    soon = tasks(world, due_before="2027-03-05")
+    assert soon and all(t["due_on"] < "2027-03-05" for t in soon)
+    assert tasks(world, site="south") == [] and tasks(world, assignee="nobody") == []
+    dues = [t["due_on"] for t in tasks(world, ordering="-due_on")]
+    assert dues == sorted(dues, reverse=True)
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ({"state": "sleeping"}, 422),
+        ({"due_before": "soon"}, 422),
+        ({"patient": "no-uuid"}, 422),
+        ({"colour": "red"}, 400),
+        ({"ordering": "title"}, 400),
+        ({"kind": "\x00"}, 400),
+    ],
+)
+def test_odd_questions_are_refused(world: World, query: dict[str, str], status: int) -> None:
+    problem(world.api().get(V1 + "worklist/", query), status)
+
+
+@pytest.mark.parametrize(("verb", "state"), [("complete", "done"), ("waive", "waived"), ("miss", "missed")])
+def test_a_task_is_ended_with_a_reason(world: World, task: dict[str, Any], verb: str, state: str) -> None:
+    assert pointers(act(world, task, verb, {})) == {"/reason"}
+    body = ok(act(world, task, verb, {"reason": "seen at the other hospital"}))
+    assert (body["id"], body["state"]) == (task["id"], state)
+    status = ok(world.api().get(V1 + f"patients/{task['patient']}/status/"))
+    assert next(t["state"] for t in status["tasks"] if t["key"] == task["key"]) == state
+
+
+def test_an_ended_task_is_not_ended_twice(world: World, task: dict[str, Any]) -> None:
+    ok(act(world, task, "complete", {"reason": "done by phone"}))
+    for verb in ("complete", "waive", "miss"):
+        problem(act(world, task, verb, {"reason": "again"}), 409)
+
+
+def test_a_snoozed_task_keeps_its_dates(world: World, task: dict[str, Any]) -> None:
+    assert pointers(act(world, task, "snooze", {"until": TODAY.isoformat(), "reason": "x"})) == {"/until"}
+    until = (TODAY + timedelta(2)).isoformat()
+    body = ok(act(world, task, "snooze", {"until": until, "reason": "courier late"}))
+    assert body["snoozed_until"] == until
+    dates = ("opens_on", "due_on", "closes_on")
+    assert [body[n] for n in dates] == [task[n] for n in dates]
+
+
+def test_a_task_is_assigned_to_a_colleague_of_the_site(world: World, task: dict[str, Any]) -> None:
+    name = world.user("clinician").username
+    assert ok(act(world, task, "assign", {"assignee": name}))["assignee"] == name
+    assert [t["id"] for t in tasks(world, assignee=name)] == [task["id"]]
+    assert ok(act(world, task, "assign", {"assignee": ""}))["assignee"] is None
+    foreign = world.user("clinician", "south").username
+    assert pointers(act(world, task, "assign", {"assignee": foreign})) == {"/assignee"}
+    assert pointers(act(world, task, "assign", {"assignee": "nobody-here"})) == {"/assignee"}
+
+
+def test_unknown_and_foreign_tasks_are_not_found(world: World, task: dict[str, Any]) -> None:
+    foreign = world.api(site="south").post(V1 + f"worklist/{task['id']}/complete/", {"reason": "x"})
+    problem(foreign, 404)
+    problem(act(world, {"id": uuid4()}, "complete", {"reason": "x"}), 404)
+
+
+@pytest.fixture
+def alert(world: World) -> dict[str, Any]:
+    world.told(cohort.alert_open)
+    row: dict[str, Any] = ok(world.api().get(V1 + "alerts/", {"rule": "alt-rise"}))["results"][0]
+    return row
+
+
+def answer(world: World, alert: dict[str, Any], role: str = "coordinator", **body: Any) -> Any:
+    return world.api(role).post(V1 + f"alerts/{alert['id']}/acknowledge/", body)
+
+
+def test_alerts_are_listed_and_filtered(world: World, alert: dict[str, Any]) -> None:
+    api = world.api()
+    assert (alert["state"], alert["value"], alert["site"]) == ("open", "52", "north")
+
+    def ids(**query: str) -> list[str]:
+        return [a["id"] for a in ok(api.get(V1 + "alerts/", query))["results"]]
+
+    assert alert["id"] in ids(state="open") and alert["id"] in ids(patient=alert["patient"])
+    assert ids(state="acknowledged") == [] and ids(site="south") == []
+    assert ok(world.api(site="south").get(V1 + "alerts/"))["results"] == []
+    for query in ("colour=red", "ordering=value"):
+        problem(api.get(V1 + f"alerts/?{query}"), 400)
+    problem(api.get(V1 + "alerts/?patient=no-uuid"), 422)
+
+
+@pytest.mark.parametrize("role", ["coordinator", "clinician"])
+def test_coordinators_and_clinicians_acknowledge(world: World, alert: dict[str, Any], role: str) -> None:
+    body = ok(answer(world, alert, role, decision="observe", note="repeat next week"))
+    assert (body["state"], body["decision"], body["decided_by"]) == (
+        "acknowledged",
+        "observe",
+        f"{role}-north",
+    )
+
+
+def test_other_roles_do_not_acknowledge(world: World, alert: dict[str, Any]) -> None:
+    for role in ("auditor", "lab_importer", "site_admin"):
+        problem(answer(world, alert, role, decision="observe"), 403)
+    world.user("coordinator", "south")
+    problem(world.api(site="south").post(V1 + f"alerts/{alert['id']}/acknowledge/", {}), 404)
+
+
+def test_a_decision_is_of_the_list_and_another_one_says_what(world: World, alert: dict[str, Any]) -> None:
+    assert pointers(answer(world, alert, decision="wait")) == {"/decision"}
+    assert pointers(answer(world, alert)) == {"/decision"}
+    assert pointers(answer(world, alert, decision="other")) == {"/note"}
+    ok(answer(world, alert, decision="other", note="moved to another centre"))
+
+
+def test_a_withdrawn_alert_needs_no_answer(world: World) -> None:
+    world.told(cohort.corrected_value)
+    row = ok(world.api().get(V1 + "alerts/", {"state": "withdrawn"}))["results"][0]
+    problem(answer(world, row, decision="observe"), 409)

@@ -1,0 +1,7 @@
+"""Fields that an auditor sees empty: what people typed, and numbers that may name a person."""
+
+FACT = frozenset({"note", "number", "source_id"})
+RESULT = frozenset({"value_text", "source_id"})
+TASK = frozenset({"reason"})
+COURSE = frozenset({"alternative_cause"})
+INFUSION = frozenset({"premedication", "interruptions", "reactions", "vitals"})
