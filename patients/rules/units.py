@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
+from decimal import Decimal, Overflow, localcontext
 
 from patients.rules.catalog import Analyte, Catalog
 
 PLACES = Decimal("0.00000001")
+DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,15 +22,20 @@ class Converted:
 
 
 def convert(analyte: Analyte, number: Decimal, unit: str, catalog: Catalog) -> Converted:
-    """The number in the analyte's canonical unit. Faults: unit-unknown, unit-dimension, implausible."""
+    """The number in the analyte's canonical unit. Faults: unit-unknown, unit-dimension, implausible.
+
+    A number of more than 16 digits before the point is no measurement of anything and is not carried on.
+    """
     text = unit.strip()
     known = _factor(analyte, text)
     if known is None:
         return Converted(fault="unit-dimension" if _known_elsewhere(text, catalog) else "unit-unknown")
     multiply, factor = known
     with localcontext() as context:
-        context.prec = 40
+        context.prec, context.traps[Overflow] = 40, False
         result = number * factor if multiply else number / factor
+    if result.is_infinite() or result.adjusted() >= DIGITS:
+        return Converted(unit=analyte.unit, factor=factor, fault="implausible")
     if result != result.quantize(PLACES):
         result = result.quantize(PLACES).normalize()
     fault = None if _plausible(analyte, result) else "implausible"

@@ -1,0 +1,107 @@
+"""Each route and method, asked by each role at its own site and at a foreign one: the matrix, carried out.
+
+At the own site a role of the row gets past the door (whatever the request itself is worth), any other role
+gets 403. At a foreign site an object is 404 for everybody, before the role is looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.urls import reverse
+
+from outcomes.services import cohort
+from patients import matrix
+from patients.models import ROLES, Result
+from tests.api.conftest import World, client_of, ok
+from workflow.models import Alert, TaskDue
+
+SITE_ROLES = tuple(r for r in ROLES if r != "payer_analyst")
+DENIED, MISSING = 403, 404
+CASES = [
+    (name, method)
+    for name, row in matrix.rows().items()
+    if name.startswith("api:") and name not in ("api:schema", "api:docs")
+    for method in row
+]
+
+
+@dataclass
+class Objects:
+    """One of everything at the site north."""
+
+    world: World
+    patient: Any
+    course: str
+
+    def address(self, name: str) -> str:
+        kwargs: dict[str, Any] = {}
+        noun = {
+            "result": lambda: Result.objects.filter(analyte="ALT")[0].pk,
+            "task": lambda: TaskDue.objects.filter(kind="liver-panel")[0].pk,
+            "alert": lambda: Alert.objects.filter(state="open")[0].pk,
+            "steroid": lambda: self.course,
+        }
+        first = name.removeprefix("api:").split("-")[0]
+        if name in ("api:steroid-course", "api:steroid-doses"):
+            kwargs = {"course": noun["steroid"]()}
+        elif first in noun and name != "api:steroid-courses":
+            kwargs = {first: noun[first]()}
+        elif name == "api:site":
+            kwargs = {"site": self.world.north.pk}
+        elif name == "api:contract-milestones":
+            kwargs = {"contract": "sample-level"}
+        elif name not in ("api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts"):
+            kwargs = {"patient": self.patient}
+        self.found = bool(kwargs) and name != "api:contract-milestones"
+        return reverse(name, kwargs=kwargs)
+
+
+@pytest.fixture
+def objects(world: World) -> Objects:
+    patient = world.told(cohort.alert_open)
+    order = {"started_on": "2027-03-01", "template": "default"}
+    made = world.api("clinician").post(reverse("api:steroid-courses", kwargs={"patient": patient}), order)
+    return Objects(world, patient, ok(made, 201)["id"])
+
+
+@pytest.mark.parametrize(("name", "method"), CASES, ids=lambda v: str(v))
+def test_a_route_does_for_each_role_what_its_row_says(objects: Objects, name: str, method: str) -> None:
+    allowed = matrix.rows()[name][method]
+    url = objects.address(name)
+    for role in SITE_ROLES:
+        own = _asked(objects.world, role, "north", method, url)
+        if role not in allowed:
+            assert own == DENIED, (role, own)
+        elif name != "api:sites" or method == "GET":
+            assert own not in (401, DENIED, 405) and own < 500, (role, own)
+        foreign = _asked(objects.world, role, "south", method, url)
+        if objects.found:
+            assert foreign == MISSING, (role, foreign)
+
+
+@pytest.mark.parametrize(("name", "method"), CASES, ids=lambda v: str(v))
+def test_a_stranger_and_an_analyst_reach_no_patient(objects: Objects, name: str, method: str) -> None:
+    url = objects.address(name)
+    assert getattr(client_of(None), method.lower())(url, {}).status_code == 401
+    analyst = objects.world.staff.get(("payer_analyst", "")) or _analyst(objects.world)
+    status = getattr(client_of(analyst), method.lower())(url, {}).status_code
+    assert status in (DENIED, MISSING), status
+
+
+def _asked(world: World, role: str, site: str, method: str, url: str) -> int:
+    answer = getattr(world.api(role, site), method.lower())(url, {})
+    return int(answer.status_code)
+
+
+def _analyst(world: World) -> Any:
+    from datetime import date
+
+    from patients.services import sites
+
+    return sites.create_staff(
+        username="analyst", email="p@example.org", role="payer_analyst", contract="sample-level",
+        since=date(2020, 1, 1),
+    )  # fmt: skip

@@ -1,0 +1,74 @@
+"""Every address has a row in the access matrix, and every row an address: a new route is closed by default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.urls import URLPattern, get_resolver
+from django.urls.resolvers import URLResolver
+
+from patients import matrix
+from patients.models.people import ROLES
+
+VERBS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
+PATIENT_PARTS = ("patient", "result", "task", "alert", "course")
+
+
+def routes(resolver: URLResolver | None = None, space: str = "") -> Iterator[tuple[str, URLPattern]]:
+    """Every route of the product by its full name."""
+    for pattern in (resolver or get_resolver()).url_patterns:
+        if isinstance(pattern, URLResolver):
+            inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
+            yield from routes(pattern, inner)
+        else:
+            yield f"{space}{pattern.name or ''}", pattern
+
+
+def methods(pattern: URLPattern) -> set[str]:
+    view = getattr(pattern.callback, "cls", None) or getattr(pattern.callback, "view_class", None)
+    return {verb for verb in VERBS if view is not None and hasattr(view, verb.lower())}
+
+
+def test_every_route_has_a_row() -> None:
+    missing = sorted({name for name, _ in routes() if not matrix.row_of(name)})
+    assert not missing, f"without a row: {missing}"
+
+
+def test_every_row_has_a_route() -> None:
+    used = {matrix.row_of(name) for name, _ in routes()}
+    assert sorted(set(matrix.rows()) - used) == []
+
+
+def test_every_method_of_an_api_route_is_in_its_row() -> None:
+    for name, pattern in routes():
+        if name.startswith("api:") and methods(pattern):
+            assert methods(pattern) == set(matrix.rows()[name]), name
+
+
+def test_rows_name_known_roles_only() -> None:
+    known = {*ROLES, matrix.OPEN, matrix.SIGNED_IN}
+    for name, row in matrix.rows().items():
+        for method, roles in row.items():
+            assert method in VERBS and roles <= known, (name, method, roles)
+
+
+def test_patient_data_is_never_open() -> None:
+    for name in matrix.patient_data():
+        for method, roles in matrix.rows()[name].items():
+            assert not roles & {matrix.OPEN, matrix.SIGNED_IN, "payer_analyst", "lab_importer"}, (
+                name,
+                method,
+            )
+
+
+def test_every_route_below_a_patient_counts_as_patient_data() -> None:
+    for name, pattern in routes():
+        if name.startswith("api:") and any(
+            f"<uuid:{part}>" in str(pattern.pattern) for part in PATIENT_PARTS
+        ):
+            assert matrix.holds_patient_data(name), name
+
+
+def test_an_unknown_route_is_open_to_nobody() -> None:
+    assert matrix.roles("api:nosuch", "GET") == frozenset()
+    assert matrix.roles("api:patients", "DELETE") == frozenset()
