@@ -69,6 +69,39 @@ def test_every_route_below_a_patient_counts_as_patient_data() -> None:
             assert matrix.holds_patient_data(name), name
 
 
+def granted(role: str, writing: bool) -> set[str]:
+    """Routes (other than open ones) that a role may read, or write to."""
+    return {
+        name
+        for name, row in matrix.rows().items()
+        for method, roles in row.items()
+        if role in roles and (method != "GET") == writing
+    }
+
+
+def test_readers_write_nothing_and_importers_see_no_patient() -> None:
+    assert granted("auditor", writing=True) == set()
+    assert granted("lab_importer", writing=True) == set() and granted("payer_analyst", writing=True) == set()
+    for role in ("lab_importer", "payer_analyst"):
+        assert not granted(role, writing=False) & matrix.patient_data()
+    assert granted("site_admin", writing=False) & matrix.patient_data() <= {
+        "admin:index",
+        "admin:patients_*sealedevent_*",
+    }
+
+
+def test_only_a_clinician_orders_steroids_and_voids() -> None:
+    both = granted("clinician", writing=True) - granted("coordinator", writing=True)
+    assert both == {"api:steroid-courses", "api:steroid-course", "api:infusion-void"}
+    assert granted("coordinator", writing=True) <= granted("clinician", writing=True)
+
+
+def test_the_workplace_is_closed_to_importers_analysts_and_auditors() -> None:
+    for name in matrix.rows():
+        if name.startswith("admin:"):
+            assert not matrix.roles(name, "GET") & {"lab_importer", "payer_analyst", "auditor"}, name
+
+
 def test_an_unknown_route_is_open_to_nobody() -> None:
     assert matrix.roles("api:nosuch", "GET") == frozenset()
     assert matrix.roles("api:patients", "DELETE") == frozenset()

@@ -24,6 +24,7 @@ from workflow.selectors import shown
 from workflow.selectors.acts import patient_of
 from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.facts import history
+from workflow.selectors.pins import pin_changes
 from workflow.selectors.plan import preview
 from workflow.services import acts, infusions, pathways, plan, shapes, steroids
 
@@ -190,7 +191,8 @@ class PinsPreview(PatientView):
     def post(self, request: Request, patient: UUID) -> Response:
         fields = checked(shapes.PinIn, {"reason": "preview", **dict(request.data)})
         today = local_date(timezone.now(), self.patient.site.timezone)
-        return Response(pathways.preview_pins(patient, fields, today=today))
+        pins = pathways.new_pins(patient, fields, today=today)
+        return Response(pin_changes(patient, pins, today=today))
 
 
 class Pins(PatientView):

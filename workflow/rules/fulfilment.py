@@ -6,8 +6,8 @@ window counts, late, for the last unfulfilled slot before it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -48,13 +48,20 @@ def fill(
             if not row.final or (facts.day0 is not None and row.collected_on < facts.day0):
                 continue
             index = bisect_right(opens, row.collected_on) - 1
-            places = [i for i in (index, index - 1) if i >= 0 and row.collected_on <= windows[i].closes]
-            for i in places:
-                _nearer(filled[i], analyte, row)
-            if not places and index >= 0:
+            if index >= 0 and not _placed(filled, index, row):
                 outside.append(row)
     _assign_late(filled, analytes, [r for r in outside if not _in_any(r.collected_on, taken)])
     return filled
+
+
+def _placed(filled: Sequence[Filled], index: int, row: ResultFact) -> bool:
+    """Puts the result into the window that opened last, and into the one before where the two overlap."""
+    placed = False
+    for i in (index, index - 1):
+        if i >= 0 and row.collected_on <= filled[i].window.closes:
+            _nearer(filled[i], row.analyte, row)
+            placed = True
+    return placed
 
 
 def _nearer(slot: Filled, analyte: str, row: ResultFact) -> None:
@@ -73,14 +80,15 @@ def _in_any(day: date, windows: Sequence[Window]) -> bool:
 
 
 def _assign_late(filled: Sequence[Filled], analytes: Sequence[str], rows: Sequence[ResultFact]) -> None:
+    """Gives each result the last unfulfilled slot that closed before it."""
+    if not rows:
+        return
+    unfilled = sorted((s for s in filled if not s.done(analytes)), key=lambda s: s.window.closes)
+    closes = [s.window.closes for s in unfilled]
     for row in sorted(rows, key=lambda r: r.collected_at):
-        slot = next(_unfilled_before(filled, analytes, row.collected_on), None)
-        if slot is not None:
-            slot.late.setdefault(row.analyte, row)
-
-
-def _unfilled_before(filled: Sequence[Filled], analytes: Sequence[str], on: date) -> Iterator[Filled]:
-    return (s for s in reversed(filled) if s.window.closes < on and not s.done(analytes))
+        index = bisect_left(closes, row.collected_on) - 1
+        if index >= 0:
+            unfilled[index].late.setdefault(row.analyte, row)
 
 
 def facts_of(rows: Sequence[ResultFact]) -> tuple[str, ...]:

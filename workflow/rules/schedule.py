@@ -85,15 +85,16 @@ def _series(item: MonitoringItem, scene: Scene, why: str, extra: Sequence[Window
 
 
 def _slot_task(item: MonitoringItem, slot: Slot, filled: Filled, why: str, scene: Scene) -> Task:
-    task = _task(
+    return _task(
         key=f"{item.kind}:{slot.code}",
         kind=item.kind,
         title=f"{item.title}, {UNITS[slot.unit].lower()} {slot.number}",
         filled=filled,
         analytes=item.analytes,
         grace_days=item.grace_days[slot.unit],
+        obligations=_obligations(item, slot, scene),
+        why=why,
     )
-    return replace(task, obligations=_obligations(item, slot, scene), why=why)
 
 
 def _obligations(item: MonitoringItem, slot: Slot, scene: Scene) -> tuple[str, ...]:
@@ -110,15 +111,16 @@ def _obligations(item: MonitoringItem, slot: Slot, scene: Scene) -> tuple[str, .
 
 def _extra_task(item: MonitoringItem, filled: Filled, protocol: Protocol) -> Task:
     assert protocol.extra_panel is not None
-    task = _task(
+    return _task(
         key=f"{item.kind}:x{filled.window.target.isoformat()}",
         kind=item.kind,
         title=f"{item.title}, extra week",
         filled=filled,
         analytes=item.analytes,
         grace_days=protocol.extra_panel.grace_days,
+        obligations=("label-us",),
+        why=protocol.extra_panel.source.text,
     )
-    return replace(task, obligations=("label-us",), why=protocol.extra_panel.source.text)
 
 
 def _owed(owed: ObligationSet, scene: Scene) -> Iterator[Task]:
@@ -127,24 +129,33 @@ def _owed(owed: ObligationSet, scene: Scene) -> Iterator[Task]:
     name = owed.code.partition(":")[2]
     windows = [around(add_months(scene.facts.day0, s.month), s.before, s.after) for s in owed.slots]
     for slot, filled in zip(owed.slots, fill(scene.facts, owed.analytes, windows), strict=True):
-        task = _task(
+        yield _task(
             key=f"milestone:{name}:m{slot.month:02d}",
             kind="milestone",
             title=f"{owed.title}, month {slot.month}",
             filled=filled,
             analytes=owed.analytes,
             grace_days=owed.grace_days,
+            obligations=(owed.code,),
+            why=f"owed to the contract {name}",
         )
-        yield replace(task, obligations=(owed.code,), why=f"owed to the contract {name}")
 
 
 def _task(
-    *, key: str, kind: str, title: str, filled: Filled, analytes: tuple[str, ...], grace_days: int
+    *,
+    key: str,
+    kind: str,
+    title: str,
+    filled: Filled,
+    analytes: tuple[str, ...],
+    grace_days: int,
+    obligations: tuple[str, ...],
+    why: str,
 ) -> Task:
     """A task with its window and what fulfils it."""
     span = filled.window
     ended = "done" if filled.done(analytes) else "done_out_of_window" if filled.done_late(analytes) else None
-    rows = filled.rows()
+    rows = filled.rows() if ended else []
     return Task(
         key=key,
         kind=kind,
@@ -155,8 +166,10 @@ def _task(
         missed_on=missed_from(span.closes, grace_days),
         analytes=analytes,
         ended_as=ended,
-        ended_on=max((r.collected_on for r in rows), default=None) if ended else None,
-        fulfilled_by=facts_of(rows) if ended else (),
+        ended_on=max((r.collected_on for r in rows), default=None),
+        fulfilled_by=facts_of(rows),
+        obligations=obligations,
+        why=why,
         have=filled.have(analytes),
         need=len(analytes),
     )

@@ -15,6 +15,7 @@ from patients.models import Patient, Site
 from workflow import data
 from workflow.models import Pathway
 from workflow.selectors.decisions import local_date
+from workflow.selectors.pins import pin_changes
 from workflow.services import acts
 from workflow.services.door import the_door
 
@@ -64,7 +65,7 @@ def change_demographics(
         return row
 
 
-def preview_pins(patient: UUID, fields: Mapping[str, Any], *, today: date) -> dict[str, Any]:
+def new_pins(patient: UUID, fields: Mapping[str, Any], *, today: date) -> dict[str, dict[str, str]]:
     """The pins a move would give; raises Invalid for versions that do not exist."""
     row = Pathway.objects.get(patient_id=patient)
     pathway_version = fields.get("pathway_version") or row.pathway_version
@@ -86,10 +87,11 @@ def move_pins(
 ) -> dict[str, Any]:
     """Moves the patient to other versions, or another policy; an explicit act with its reason."""
     with the_door(patient=patient, by=by, at=at) as entry:
-        pins = preview_pins(patient, fields, today=entry.today)
+        pins = new_pins(patient, fields, today=entry.today)
+        changes = pin_changes(patient, pins, today=entry.today)
         for key, payload in pins.items():
             acts.write(entry, kind="pin", key=key, payload=payload, reason=fields["reason"])
-        return pins
+        return changes
 
 
 def _pins(pathway: str, policy: str, today: date) -> dict[str, dict[str, str]]:

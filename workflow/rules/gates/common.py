@@ -30,8 +30,9 @@ class Question:
         return [r for r in self.facts.of(analyte) if r.final and self.before_start(r) is not False]
 
     def newest(self, analyte: str) -> ResultFact | None:
-        rows = self.of(analyte)
-        return rows[-1] if rows else None
+        """The newest of them; the search starts at the end, where it nearly always is."""
+        rows = reversed(self.facts.of(analyte))
+        return next((r for r in rows if r.final and self.before_start(r) is not False), None)
 
     def before_start(self, row: ResultFact) -> bool | None:
         """Collected before the infusion? On Day 0 itself the time decides; None when only the day is known."""
