@@ -114,10 +114,11 @@ def test_odd_values_never_break_the_server(world: World, value: Any) -> None:
             assert api.get(V1 + query, {name: text}).status_code < 500, (query, name)
 
 
-def test_the_openapi_document_covers_every_route(world: World) -> None:
+def test_the_openapi_document_covers_every_route(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     problem(Client(raise_request_exception=False).get(reverse("api:schema")), 401)
     document = ok(world.api().get(reverse("api:schema")))
     assert document["openapi"].startswith("3.1")
+    assert capsys.readouterr().err == ""
     from config.urls import api
 
     told = {p.removeprefix("/api/v1/").replace("{", "<").replace("}", ">") for p in document["paths"]}

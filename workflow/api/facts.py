@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -69,17 +69,17 @@ def _json(value: Any) -> Any:
 def fact_view(kind: str, base: type[Facts] = Facts) -> type[Facts]:
     """The view of one kind with its schema, so that every kind is a route of its own."""
     name = "".join(part.title() for part in kind.split("-")) + "View"
-    view: Any = type(name, (base,), {"kind": kind, "__doc__": base.__doc__})
+    view = type(name, (base,), {"kind": kind, "__doc__": base.__doc__})
     operation = kind.replace("-", "_")
-    listed = extend_schema(methods=["GET"], responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list")
-    created = extend_schema(
-        methods=["POST"],
-        request=facts.KINDS[kind][1],
-        responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
-        operation_id=f"{operation}_create",
+    described = extend_schema_view(
+        get=extend_schema(responses=OpenApiTypes.OBJECT, operation_id=f"{operation}_list"),
+        post=extend_schema(
+            request=facts.KINDS[kind][1],
+            responses={200: OpenApiTypes.OBJECT, 201: OpenApiTypes.OBJECT},
+            operation_id=f"{operation}_create",
+        ),
     )
-    made: type[Facts] = created(listed(view))
-    return made
+    return described(view)
 
 
 def fact_views() -> Sequence[tuple[str, type[Facts]]]:
