@@ -2,7 +2,8 @@
 
 Versions of one result are ordered by when the laboratory reported them. A correction replaces; a final
 value replaces a preliminary one; a retraction hides the result until a later final report; two differing
-finals without a correction are a conflict: the earlier report is kept and somebody must look.
+finals without a correction are a conflict: the earlier report is kept and somebody must look. A correction
+or retraction without a time of report follows everything that it can be about.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Resolution(Generic[V]):
 
 def current(versions: Sequence[V]) -> Resolution[V]:
     """Resolves the versions of one result. Equal content counts once."""
-    ordered = sorted({v.content_hash: v for v in sorted(versions, key=_tie)}.values(), key=_order)
+    ordered = _ordered(list({v.content_hash: v for v in sorted(versions, key=_tie)}.values()))
     standing: V | None = None
     conflict = False
     for version in ordered:
@@ -93,9 +94,20 @@ def active_facts(facts: Iterable[C]) -> list[C]:
     return [f for f in rows if f.id not in superseded and not f.retracted]
 
 
-def _order(version: Version) -> tuple[Any, ...]:
-    reported = version.reported_at or version.collected_at
-    return (reported, RANK[version.status], version.content_hash)
+def _ordered(versions: list[V]) -> list[V]:
+    """By time of report, then by what a status can follow, then by content."""
+    if len(versions) < 2:
+        return versions
+    return sorted(versions, key=lambda v: (_reported(v, versions), RANK[v.status], v.content_hash))
+
+
+def _reported(version: Version, versions: Iterable[Version]) -> Any:
+    """When a version was reported: as told, or with the last version that it can correct or retract."""
+    told = version.reported_at or version.collected_at
+    if version.reported_at or RANK[version.status] <= RANK["final"]:
+        return told
+    before = (v for v in versions if RANK[v.status] < RANK[version.status])
+    return max([told, *(v.reported_at or v.collected_at for v in before)])
 
 
 def _tie(version: Version) -> Any:

@@ -82,6 +82,11 @@ def report(status: str, number: str | None, hour: int | None = 1) -> Report:
         ([("final", "42", 1), ("entered_in_error", None, 2), ("preliminary", "44", 3)], None, False),
         ([("entered_in_error", None, 2), ("final", "42", 1)], None, False),
         ([("final", "42", None)], "42", False),
+        ([("final", "42", None), ("corrected", "40", None)], "40", False),
+        ([("final", "42", 2), ("corrected", "40", None)], "40", False),
+        ([("final", "42", 2), ("corrected", "40", None), ("corrected", "39", 3)], "39", False),
+        ([("final", "42", 2), ("entered_in_error", None, None)], None, False),
+        ([("final", "42", 2), ("corrected", "40", 3), ("entered_in_error", None, None)], None, False),
     ],
 )
 def test_transitions(
@@ -123,7 +128,7 @@ def test_nothing_is_lost_and_nothing_is_invented(reports: list[Report]) -> None:
 def test_what_counts_stands_on_the_last_correction_or_retraction(reports: list[Report]) -> None:
     """After the newest retraction only a later final report counts, and never an earlier value."""
     found = current(reports)
-    ended = [r for r in reports if r.status == "entered_in_error"]
+    ended = [r for r in reports if r.status == "entered_in_error" and r.reported_at]
     if not ended or found.current is None:
         return
     last = max((r.reported_at or r.collected_at) for r in ended)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from allauth.account.forms import default_token_generator
+from allauth.account.utils import user_pk_to_url_str
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.utils.encoding import force_bytes
-from django.utils.http import urlsafe_base64_encode
+from django.urls import reverse
 
 from patients.management.base import OperatorCommand
 from patients.models import ROLES, Site, User
@@ -67,5 +67,6 @@ class Command(OperatorCommand):
         user.save()
 
     def _link(self, user: User) -> str:
-        uid = urlsafe_base64_encode(force_bytes(user.pk))
-        return f"{settings.BASE_URL}/accounts/set-password/{uid}/{default_token_generator.make_token(user)}/"
+        """A link that sets a password once; it ends with its use."""
+        key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
+        return f"{settings.BASE_URL}{reverse('account_reset_password_from_key', kwargs=key)}"

@@ -47,19 +47,26 @@ class Question:
         """0 <= Day 0 - collection date <= validity."""
         return 0 <= (self.on - row.collected_on).days <= days
 
-    def waiting(self, analytes: Sequence[str]) -> WaitingItem | None:
-        """An item of these analytes on the quarantine desk that might have counted on that date.
+    def waiting(self, analyte: str, since: date | None) -> WaitingItem | None:
+        """An item on the quarantine desk that might have decided on that date.
 
-        A changed final value is no such item: the earlier report of the same result counts meanwhile.
+        `since` is the collection date of the valid result at hand, if there is one: only a newer item casts
+        doubt on it. A changed final value casts none: the earlier report of the same result counts meanwhile.
         """
         found = [
             w
             for w in self.facts.waiting
-            if w.analyte in analytes
+            if w.analyte == analyte
             and w.reason != "final-changed-without-correction"
-            and (w.collected_on is None or w.collected_on <= self.on)
+            and self._may_be_newer(w, since)
         ]
         return min(found, key=lambda w: (w.reason, w.received_at, w.id), default=None)
+
+    def _may_be_newer(self, item: WaitingItem, since: date | None) -> bool:
+        """Collected by the date asked about and after `since`; of an undated item only its arrival is known."""
+        if item.collected_on is not None:
+            return item.collected_on <= self.on and (since is None or item.collected_on > since)
+        return since is None or (not self.given and item.received_at.date() > since)
 
     def attested(self, code: str) -> AttestationFact | None:
         """The newest attestation of a code made by `on`."""

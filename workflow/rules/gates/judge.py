@@ -102,7 +102,8 @@ def _of_results(gate: Gate, facts: PatientFacts) -> set[date]:
             }
             if days is not None:
                 found.add(row.collected_on + timedelta(days=days + 1))
-    return found
+    looked_at = analytes_of(gate)
+    return found | {w.collected_on for w in facts.waiting if w.collected_on and w.analyte in looked_at}
 
 
 def analytes_of(gate: Gate) -> tuple[str, ...]:

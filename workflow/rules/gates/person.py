@@ -119,7 +119,11 @@ def prior_gene_therapy(ask: Question) -> GateVerdict:
     """No gene therapy ever; one infusion per lifetime."""
     infusion = ask.facts.infusion
     if infusion is not None and infusion.day0 < ask.on:
-        return ask.verdict("fail", f"Infused on {plain(infusion.day0)}; the therapy is given once.")
+        return ask.verdict(
+            "fail",
+            f"Infused on {plain(infusion.day0)}; the therapy is given once.",
+            next_step="Plan no second infusion.",
+        )
     said = ask.attested(ask.gate["attestation"])
     if said is None:
         return ask.verdict(
@@ -128,7 +132,12 @@ def prior_gene_therapy(ask: Question) -> GateVerdict:
             next_step=f"Record the attestation {ask.gate['attestation']}.",
         )
     if not said.value:
-        return ask.verdict("fail", "An earlier gene therapy is recorded.", evidence=[sworn(said)])
+        return ask.verdict(
+            "fail",
+            "An earlier gene therapy is recorded.",
+            evidence=[sworn(said)],
+            next_step="Not eligible; check the history.",
+        )
     return ask.verdict("pass", "No gene therapy before.", evidence=[sworn(said)])
 
 

@@ -17,22 +17,23 @@ ORDER = ("fail", "indeterminate", "missing", "expired", "retest_due", "hold", "p
 def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
     """Why an analyte has no result that counts on that date; None when it has one."""
     row = ask.newest(analyte)
-    if row is not None and ask.valid(row, days):
-        if ask.before_start(row) is None:
-            return ask.verdict(
-                "indeterminate",
-                f"{analyte} was collected on the day of the infusion at an unknown time, so it may be too late.",
-                evidence=[seen(row)],
-                next_step=f"Record the time at which {analyte} was collected.",
-            )
-        return None
-    waiting = ask.waiting([analyte])
+    valid = row is not None and ask.valid(row, days)
+    if valid and row is not None and ask.before_start(row) is None:
+        return ask.verdict(
+            "indeterminate",
+            f"{analyte} was collected on the day of the infusion at an unknown time, so it may be too late.",
+            evidence=[seen(row)],
+            next_step=f"Record the time at which {analyte} was collected.",
+        )
+    waiting = ask.waiting(analyte, row.collected_on if valid and row is not None else None)
     if waiting is not None:
         return ask.verdict(
             "indeterminate",
             f"1 item waits in quarantine: {waiting.reason}.",
             next_step=f"Resolve the {analyte} item on the quarantine desk.",
         )
+    if valid:
+        return None
     if row is None:
         return _missing(ask, analyte)
     return ask.verdict(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 from patients.rules.bounds import below
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import ResultFact
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
-from workflow.rules.gates.presence import lacking, until, valid_rows, worst
+from workflow.rules.gates.presence import lacking, until, worst
 
 NEGATIVE = frozenset({"negative", "not_detected"})
 POSITIVE = frozenset({"positive", "detected"})
@@ -44,38 +45,26 @@ def hepatitis_b(ask: Question) -> GateVerdict:
             "HBsAg is positive",
             f"Repeat more than {gate['vaccine_days']} days after any hepatitis B vaccination, with HBV DNA.",
         )
-    days = gate["validity_days"]
-    problem = worst([v for a in (gate["hbsag"], gate["anti_hbc"]) if (v := lacking(ask, a, days))])
+    base = [hbsag, core]
+    problem = _problem(ask, ("hbsag", "anti_hbc"), ("anti_hbc_igm", "anti_hbs", "dna"))
+    problem = problem or _unclear(ask, base) or _left_open(ask, dna, None, base)
     if problem is not None:
         return problem
-    unclear = _unclear(ask, (hbsag, core))
-    if unclear is not None:
-        return unclear
-    rows = valid_rows(ask, (gate["hbsag"], gate["anti_hbc"], gate["anti_hbs"], gate["dna"]), days)
     if found(core) is False:
-        return _pass(ask, "HBsAg and anti-HBc are negative", rows, [hbsag, core])
-    return _after_core(ask, surface, dna, rows, [hbsag, core])
+        return _pass(ask, "HBsAg and anti-HBc are negative", base)
+    return _after_core(ask, surface, dna, base)
 
 
 def _after_core(
-    ask: Question,
-    surface: ResultFact | None,
-    dna: ResultFact | None,
-    rows: Sequence[ResultFact],
-    base: Sequence[ResultFact | None],
+    ask: Question, surface: ResultFact | None, dna: ResultFact | None, base: Sequence[ResultFact | None]
 ) -> GateVerdict:
     """Anti-HBc is positive and HBsAg negative: recovered, or a case for HBV DNA."""
-    days = ask.gate["validity_days"]
-    if dna is not None and dna.value is not None and ask.valid(dna, days) and found(dna) is None:
-        return _below_quantification(ask, dna)
+    gate, days = ask.gate, ask.gate["validity_days"]
     if dna is not None and ask.valid(dna, days) and found(dna) is False:
-        return _pass(ask, "Anti-HBc is positive, HBV DNA is not detected", rows, [*base, dna])
-    igm = ask.newest(ask.gate["anti_hbc_igm"])
-    if found(surface) is True and found(igm) is not True:
-        return _pass(ask, "Recovered: anti-HBc and anti-HBs positive, HBsAg negative", rows, [*base, surface])
-    waiting = lacking(ask, ask.gate["dna"], days)
-    if waiting is not None and waiting.verdict == "indeterminate":
-        return waiting
+        return _pass(ask, "Anti-HBc is positive, HBV DNA is not detected", [*base, dna])
+    if found(surface) is True and found(ask.newest(gate["anti_hbc_igm"])) is not True:
+        recovered = "Recovered: anti-HBc and anti-HBs positive, HBsAg negative"
+        return lacking(ask, gate["anti_hbs"], days) or _pass(ask, recovered, [*base, surface])
     return ask.verdict(
         "retest_due",
         "Anti-HBc is positive without proof of recovery.",
@@ -90,34 +79,30 @@ def reflex(ask: Question) -> GateVerdict:
     Screening negative passes. Positive needs the genome: not detected passes (resolved), or a load below
     `limit` where the policy has one (controlled); otherwise it excludes.
     """
-    gate, days = ask.gate, ask.gate["validity_days"]
+    gate, limit = ask.gate, ask.gate["limit"]
     screen, genome = ask.newest(gate["screen"]), ask.newest(gate["confirm"])
-    loaded = _loaded(ask, genome)
-    if loaded is True:
-        return _fail(ask, genome, f"{gate['confirm']} {_told(genome)}", f"Treat {gate['name']}, then repeat.")
-    problem = lacking(ask, gate["screen"], days)
+    if _loaded(ask, genome) is True:
+        word = "detected" if limit is None else f"not shown to be below {limit}"
+        return _fail(ask, genome, f"{gate['confirm']} is {word}", f"Treat {gate['name']}, then repeat.")
+    problem = _problem(ask, ("screen",), ("confirm",))
+    problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit, [screen])
     if problem is not None:
         return problem
-    positive = found(screen)
-    if positive is None:
-        return _unclear(ask, (screen,)) or ask.verdict("indeterminate", "The test cannot be read.")
-    rows = valid_rows(ask, (gate["screen"],), days)
-    if positive is False:
-        return _pass(ask, f"{gate['screen']} is negative", rows, [screen])
-    waiting = lacking(ask, gate["confirm"], days)
-    if waiting is not None:
-        return _needs_genome(ask, waiting, screen)
-    assert genome is not None
-    if loaded is None:
-        return _below_quantification(ask, genome)
-    word = "controlled" if gate["limit"] is not None and found(genome) is not False else "resolved"
-    rows = valid_rows(ask, (gate["screen"], gate["confirm"]), days)
-    return _pass(
-        ask,
-        f"{gate['screen']} is positive, {gate['confirm']} {_told(genome)} ({word})",
-        rows,
-        [screen, genome],
-    )
+    if found(screen) is False:
+        return _pass(ask, f"{gate['screen']} is negative", [screen])
+    if genome is None or not ask.valid(genome, gate["validity_days"]):
+        return _needs_genome(ask, screen)
+    note = f"{shown(genome)} ({'resolved' if limit is None else 'controlled'})"
+    return _pass(ask, f"{gate['screen']} is positive, {gate['confirm']} {note}", [screen, genome])
+
+
+def _problem(ask: Question, needed: Sequence[str], more: Sequence[str]) -> GateVerdict | None:
+    """What is wrong with the needed analytes, or doubtful about those that may be there as well."""
+    gate, days = ask.gate, ask.gate["validity_days"]
+    wrong = [lacking(ask, gate[name], days) for name in needed]
+    doubtful = [lacking(ask, gate[name], days) for name in more]
+    wrong += [v for v in doubtful if v is not None and v.verdict == "indeterminate"]
+    return worst([v for v in wrong if v is not None])
 
 
 def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
@@ -131,13 +116,7 @@ def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
     return None if under is None else not under
 
 
-def _told(genome: ResultFact | None) -> str:
-    return shown(genome) if genome is not None else ""
-
-
-def _needs_genome(ask: Question, waiting: GateVerdict, screen: ResultFact | None) -> GateVerdict:
-    if waiting.verdict == "indeterminate":
-        return waiting
+def _needs_genome(ask: Question, screen: ResultFact | None) -> GateVerdict:
     return ask.verdict(
         "retest_due",
         f"{ask.gate['screen']} is positive and {ask.gate['confirm']} is not known.",
@@ -146,22 +125,46 @@ def _needs_genome(ask: Question, waiting: GateVerdict, screen: ResultFact | None
     )
 
 
-def _below_quantification(ask: Question, row: ResultFact) -> GateVerdict:
+def _left_open(
+    ask: Question, genome: ResultFact | None, limit: Decimal | None, base: Sequence[ResultFact | None]
+) -> GateVerdict | None:
+    """A valid genome result that neither excludes nor clears; None when there is none or it does."""
+    if genome is None or not ask.valid(genome, ask.gate["validity_days"]):
+        return None
+    if genome.value is None:
+        return _unclear(ask, [genome])
+    if limit is None:
+        return _below_quantification(ask, genome, base) if found(genome) is None else None
+    if below(genome.comparator, genome.value, limit) is not None:
+        return None
+    return ask.verdict(
+        "indeterminate",
+        f"{genome.analyte} {shown(genome)} cannot be compared with the limit {limit}.",
+        evidence=[seen(genome)],
+        next_step="Ask the laboratory for the number, or repeat the test.",
+    )
+
+
+def _below_quantification(
+    ask: Question, genome: ResultFact, base: Sequence[ResultFact | None]
+) -> GateVerdict:
     """Detection is not stated: a clear result or a hepatology consult decides."""
+    rows = [*(r for r in base if r is not None), genome]
+    until_on = until(rows, ask.gate["validity_days"])
     consult = ask.attested(ask.gate["consult"])
-    if consult is not None and consult.value and consult.on >= row.collected_on:
+    if consult is not None and consult.value and consult.on >= genome.collected_on:
         return ask.verdict(
             "pass",
-            f"{shown(row)} is below quantification; hepatology consulted on {plain(consult.on)}.",
-            evidence=[seen(row), sworn(consult)],
-            valid_until=until([row], ask.gate["validity_days"]),
+            f"{genome.analyte} {shown(genome)} is below quantification; hepatology consulted on {plain(consult.on)}.",
+            evidence=[*_seen(rows), sworn(consult)],
+            valid_until=until_on,
         )
     return ask.verdict(
         "hold",
-        f"{row.analyte} {shown(row)}: reported below quantification, detection not stated.",
-        evidence=[seen(row)],
+        f"{genome.analyte} {shown(genome)}: reported below quantification, detection not stated.",
+        evidence=_seen(rows),
         next_step="Ask the laboratory whether it was detected, or record a hepatology consult.",
-        valid_until=until([row], ask.gate["validity_days"]),
+        valid_until=until_on,
     )
 
 
@@ -182,14 +185,10 @@ def _fail(ask: Question, row: ResultFact | None, reason: str, next_step: str) ->
     return ask.verdict("fail", f"{reason}: {shown(row)}.", evidence=[seen(row)], next_step=next_step)
 
 
-def _pass(
-    ask: Question, reason: str, rows: Sequence[ResultFact], evidence: Sequence[ResultFact | None]
-) -> GateVerdict:
+def _pass(ask: Question, reason: str, evidence: Sequence[ResultFact | None]) -> GateVerdict:
+    rows = [r for r in evidence if r is not None]
     return ask.verdict(
-        "pass",
-        f"{reason}.",
-        evidence=_seen(evidence),
-        valid_until=until([r for r in rows if r in evidence], ask.gate["validity_days"]),
+        "pass", f"{reason}.", evidence=_seen(rows), valid_until=until(rows, ask.gate["validity_days"])
     )
 
 
