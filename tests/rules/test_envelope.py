@@ -106,7 +106,11 @@ def test_an_inhibitor_sent_under_the_activity_code_waits() -> None:
 def test_a_titer_needs_no_unit(text: str, comparator: str, number: str) -> None:
     found = read(analyte="AAV5_NAB", value=text, unit="")
     assert found.value is not None
-    assert (found.disposition, found.value.comparator, found.number) == ("result", comparator, Decimal(number))
+    assert (found.disposition, found.value.comparator, found.number) == (
+        "result",
+        comparator,
+        Decimal(number),
+    )
     assert found.unit == "{titer}"
 
 
@@ -145,7 +149,9 @@ REASONS = {
 @given(
     analyte=st.one_of(st.sampled_from(sorted(catalog().analytes)), st.text(max_size=8)),
     loinc=st.sampled_from(["", "1742-6", "2345-7", "x"]),
-    value=st.one_of(st.text(max_size=12), st.decimals().map(str), st.sampled_from(["negative", "<1:7", "<10"])),
+    value=st.one_of(
+        st.text(max_size=12), st.decimals().map(str), st.sampled_from(["negative", "<1:7", "<10"])
+    ),
     unit=st.one_of(st.sampled_from(["", "U/L", "%", "BU", "mg/dL"]), st.text(max_size=6)),
     status=st.one_of(st.sampled_from(sorted(STATUSES)), st.text(max_size=4)),
     reference_high=st.one_of(st.just("40"), st.text(max_size=6), st.decimals().map(str)),

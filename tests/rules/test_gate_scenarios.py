@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -79,12 +79,17 @@ def _kits(row: dict[str, Any]) -> list[KitFact]:
 
 
 def _waiting(row: dict[str, Any]) -> list[WaitingItem]:
+    """Analyte, reason and, where the item says when it was collected, the day."""
     if "waiting" not in row:
         return []
-    analyte, reason = row["waiting"]
+    analyte, reason, *on = row["waiting"]
     return [
         WaitingItem(
-            id=name("waiting"), analyte=analyte, reason=reason, received_at=datetime(2026, 2, 1, tzinfo=UTC)
+            id=name("waiting"),
+            analyte=analyte,
+            reason=reason,
+            received_at=moment(row.get("received", -29)),
+            collected_on=day(on[0]) if on else None,
         )
     ]
 
@@ -117,8 +122,11 @@ def test_gate(code: str, lacks: list[str], row: dict[str, Any]) -> None:
         assert verdict.valid_until == day(row["until"])
     if "blocking" in row:
         assert verdict.blocking is row["blocking"]
+    if "authority" in row:
+        assert verdict.authority == row["authority"]
     if verdict.verdict not in ("pass", "waived"):
-        assert verdict.next_step or code in ("prior-gene-therapy",)
+        assert verdict.next_step
+    assert verdict.reason.endswith(".")
     assert verdict.source and verdict.certainty
 
 
@@ -134,6 +142,23 @@ def test_with_everything_in_place_every_gate_passes(policy: str) -> None:
     facts = known(history(**met), as_of=day(0))
     verdicts = {g.code: judge(g, facts, day(0), day(0)).verdict for g in protocol(policy).gates}
     assert {c for c, v in verdicts.items() if v != "pass"} == {"authorization"}
+
+
+SHOWN_ONLY = {"blood-counts", "baseline-fix", "authorization"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "shown_only"),
+    [
+        ("label-us", SHOWN_ONLY | {"weight", "site-of-care"}),
+        ("us-standard", SHOWN_ONLY),
+        ("ca-cda", SHOWN_ONLY | {"weight", "site-of-care"}),
+        ("tx-medicaid", SHOWN_ONLY | {"weight"}),
+    ],
+)
+def test_which_gates_block(policy: str, shown_only: set[str]) -> None:
+    assert {g.code for g in protocol(policy).gates if not g.blocking} == shown_only
+    assert len(protocol(policy).gates) == 17
 
 
 def test_a_rule_that_fails_is_no_all_clear() -> None:
@@ -173,6 +198,44 @@ def test_a_verdict_changes_at_breakpoints_only(alts: list[tuple[int, str]], poli
             if now.verdict != before.verdict:
                 assert day(on) in points, (gate.code, on, before.verdict, now.verdict)
             before = now
+
+
+VALUES = {
+    "HBSAG": ("negative",), "HBCAB": ("negative", "positive"), "HBSAB": ("negative", "positive"),
+    "HBV_DNA": ("not detected", "<10"), "HCV_AB": ("negative", "positive"), "HCV_RNA": ("not detected", "<15"),
+    "HIV_AGAB": ("negative", "positive"), "HIV_RNA": ("20", "not detected"), "PLT": ("220",), "INR": ("1.0",),
+    "PT": ("12",), "ALT": ("30", "60"), "FIX_INH": ("0.1",), "WEIGHT": ("72",), "LIVER_US": ("normal",),
+    "AAV5_NAB": ("1:21",), "FIX_CH": ("0.9",),
+}  # fmt: skip
+DRAWN = st.tuples(st.sampled_from(sorted(VALUES)), st.integers(-40, 0), st.integers(0, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(DRAWN, max_size=8),
+    st.booleans(),
+    st.integers(0, 20),
+    st.sampled_from(["label-us", "us-standard"]),
+)
+def test_a_pass_lasts_exactly_to_its_last_valid_day(
+    drawn: list[tuple[str, int, int]], consulted: bool, on: int, policy: str
+) -> None:
+    met = gates_met()
+    rows = [
+        result(a, at, VALUES[a][which % len(VALUES[a])], uln="40", assay="clinical-study", key=str(i))
+        for i, (a, at, which) in enumerate(drawn)
+    ]
+    sworn = [*met["attestations"], *([attest("hepatology-consult", 0)] if consulted else [])]
+    told_history = history(results=[*met["results"], *rows], attestations=sworn, regimens=met["regimens"])
+    facts = known(told_history, as_of=day(0))
+    for gate in protocol(policy).gates:
+        verdict = judge(gate, facts, day(on), day(0))
+        until = verdict.valid_until
+        if verdict.verdict != "pass" or until is None:
+            continue
+        later = [judge(gate, facts, day(n), day(0)) for n in range(on, (until - day(0)).days + 2)]
+        assert [v.verdict == "pass" for v in later] == [*[True] * (len(later) - 1), False], gate.code
+        assert {v.valid_until for v in later[:-1]} == {until}, gate.code
 
 
 def test_places_of_service() -> None:

@@ -84,8 +84,10 @@ def presence(ask: Question) -> GateVerdict:
     groups = [(a,) for a in gate["all_of"]] + [tuple(g) for g in gate["any_of"] or ()]
     problems: list[GateVerdict] = []
     rows: list[ResultFact] = []
+    lasting: list[ResultFact] = []
     for group in groups:
         found = valid_rows(ask, group, days)
+        lasting += sorted(found, key=lambda r: r.collected_on)[-1:]
         judged = [v for a in group if (v := lacking(ask, a, days))]
         if len(judged) == len(group):
             problems.append(_gentlest(judged))
@@ -99,7 +101,7 @@ def presence(ask: Question) -> GateVerdict:
         "pass",
         f"Recorded: {', '.join(shown_with_name(r) for r in rows)}.",
         evidence=evidence,
-        valid_until=until(rows, days),
+        valid_until=until(lasting, days),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from patients.rules.bounds import below
 from workflow.rules.effects import Evidence, GateVerdict
-from workflow.rules.facts import ResultFact
+from workflow.rules.facts import AttestationFact, ResultFact
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
 from workflow.rules.gates.presence import lacking, until, worst
 
@@ -47,7 +48,7 @@ def hepatitis_b(ask: Question) -> GateVerdict:
         )
     base = [hbsag, core]
     problem = _problem(ask, ("hbsag", "anti_hbc"), ("anti_hbc_igm", "anti_hbs", "dna"))
-    problem = problem or _unclear(ask, base) or _left_open(ask, dna, None, base)
+    problem = problem or _unclear(ask, base) or _left_open(ask, dna, None)
     if problem is not None:
         return problem
     if found(core) is False:
@@ -60,8 +61,8 @@ def _after_core(
 ) -> GateVerdict:
     """Anti-HBc is positive and HBsAg negative: recovered, or a case for HBV DNA."""
     gate, days = ask.gate, ask.gate["validity_days"]
-    if dna is not None and ask.valid(dna, days) and found(dna) is False:
-        return _pass(ask, "Anti-HBc is positive, HBV DNA is not detected", [*base, dna])
+    if dna is not None and ask.valid(dna, days):
+        return _cleared(ask, "Anti-HBc is positive, HBV DNA is", dna, "", base)
     if found(surface) is True and found(ask.newest(gate["anti_hbc_igm"])) is not True:
         recovered = "Recovered: anti-HBc and anti-HBs positive, HBsAg negative"
         return lacking(ask, gate["anti_hbs"], days) or _pass(ask, recovered, [*base, surface])
@@ -85,15 +86,18 @@ def reflex(ask: Question) -> GateVerdict:
         word = "detected" if limit is None else f"not shown to be below {limit}"
         return _fail(ask, genome, f"{gate['confirm']} is {word}", f"Treat {gate['name']}, then repeat.")
     problem = _problem(ask, ("screen",), ("confirm",))
-    problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit, [screen])
+    problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit)
     if problem is not None:
         return problem
     if found(screen) is False:
         return _pass(ask, f"{gate['screen']} is negative", [screen])
-    if genome is None or not ask.valid(genome, gate["validity_days"]):
+    if genome is None:
         return _needs_genome(ask, screen)
-    note = f"{shown(genome)} ({'resolved' if limit is None else 'controlled'})"
-    return _pass(ask, f"{gate['screen']} is positive, {gate['confirm']} {note}", [screen, genome])
+    problem = lacking(ask, gate["confirm"], gate["validity_days"])
+    if problem is not None:
+        return problem
+    word = " (resolved)" if limit is None else " (controlled)"
+    return _cleared(ask, f"{gate['screen']} is positive, {gate['confirm']} is", genome, word, [screen])
 
 
 def _problem(ask: Question, needed: Sequence[str], more: Sequence[str]) -> GateVerdict | None:
@@ -125,16 +129,14 @@ def _needs_genome(ask: Question, screen: ResultFact | None) -> GateVerdict:
     )
 
 
-def _left_open(
-    ask: Question, genome: ResultFact | None, limit: Decimal | None, base: Sequence[ResultFact | None]
-) -> GateVerdict | None:
-    """A valid genome result that neither excludes nor clears; None when there is none or it does."""
-    if genome is None or not ask.valid(genome, ask.gate["validity_days"]):
+def _left_open(ask: Question, genome: ResultFact | None, limit: Decimal | None) -> GateVerdict | None:
+    """A genome result that neither excludes nor clears, however old: only a newer one is an answer."""
+    if genome is None:
         return None
     if genome.value is None:
         return _unclear(ask, [genome])
     if limit is None:
-        return _below_quantification(ask, genome, base) if found(genome) is None else None
+        return _detection_not_stated(ask, genome) if found(genome) is None else None
     if below(genome.comparator, genome.value, limit) is not None:
         return None
     return ask.verdict(
@@ -145,27 +147,33 @@ def _left_open(
     )
 
 
-def _below_quantification(
-    ask: Question, genome: ResultFact, base: Sequence[ResultFact | None]
-) -> GateVerdict:
-    """Detection is not stated: a clear result or a hepatology consult decides."""
-    rows = [*(r for r in base if r is not None), genome]
-    until_on = until(rows, ask.gate["validity_days"])
-    consult = ask.attested(ask.gate["consult"])
-    if consult is not None and consult.value and consult.on >= genome.collected_on:
-        return ask.verdict(
-            "pass",
-            f"{genome.analyte} {shown(genome)} is below quantification; hepatology consulted on {plain(consult.on)}.",
-            evidence=[*_seen(rows), sworn(consult)],
-            valid_until=until_on,
-        )
+def _detection_not_stated(ask: Question, genome: ResultFact) -> GateVerdict | None:
+    """Below quantification: a clear result or a hepatology consult after it decides."""
+    if _consult(ask, genome) is not None:
+        return None
     return ask.verdict(
         "hold",
         f"{genome.analyte} {shown(genome)}: reported below quantification, detection not stated.",
-        evidence=_seen(rows),
+        evidence=[seen(genome)],
         next_step="Ask the laboratory whether it was detected, or record a hepatology consult.",
-        valid_until=until_on,
     )
+
+
+def _consult(ask: Question, genome: ResultFact) -> AttestationFact | None:
+    said = ask.attested(ask.gate["consult"])
+    return said if said is not None and said.value and said.on >= genome.collected_on else None
+
+
+def _cleared(
+    ask: Question, reason: str, genome: ResultFact, word: str, base: Sequence[ResultFact | None]
+) -> GateVerdict:
+    """The genome of a valid result excludes nothing: by what it says, or by the consult that weighed it."""
+    verdict = _pass(ask, f"{reason} {shown(genome)}{word}", [*base, genome])
+    consult = _consult(ask, genome)
+    if consult is None or found(genome) is not None or ask.gate.params.get("limit") is not None:
+        return verdict
+    reason = f"{reason} {shown(genome)}, below quantification; hepatology consulted on {plain(consult.on)}."
+    return replace(verdict, reason=reason, evidence=(*verdict.evidence, sworn(consult)))
 
 
 def _unclear(ask: Question, rows: Sequence[ResultFact | None]) -> GateVerdict | None:
