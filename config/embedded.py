@@ -127,7 +127,7 @@ class Postgres:
             self._initialise()
         if not self.running():
             self._start()
-            self._create_database()
+        self._create_database()
 
     def running(self) -> bool:
         return self._run("pg_ctl", "status", "-D", str(self.data), check=False).returncode == 0
@@ -329,10 +329,19 @@ def _reachable(home: Path, user: pwd.struct_passwd | None) -> tuple[Path, Path]:
             file=sys.stderr,
         )
         base.mkdir(parents=True, exist_ok=True, mode=0o755)
-        for part in (package, package.parent / f"{package.name}.libs"):
-            if part.exists():
-                shutil.copytree(part, base / "wheel" / part.name, dirs_exist_ok=True)
+        _copy_whole(package, base / "wheel")
     return base / home.name, copied / "pginstall" / "bin"
+
+
+def _copy_whole(package: Path, wheel: Path) -> None:
+    """Copies the package and its libraries; an interrupted copy is thrown away and made anew."""
+    partial = wheel.with_name("wheel.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    for part in (package, package.parent / f"{package.name}.libs"):
+        if part.exists():
+            shutil.copytree(part, partial / part.name)
+    shutil.rmtree(wheel, ignore_errors=True)
+    partial.rename(wheel)
 
 
 def _enters(path: Path, user: pwd.struct_passwd) -> bool:

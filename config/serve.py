@@ -6,6 +6,7 @@ each time; a worker whose heartbeat is older than a minute is replaced. Ctrl-C s
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
@@ -87,13 +88,13 @@ class Child:
 def main() -> None:
     environment = {**os.environ, "DATABASE_URL": embedded.database_url(), "REDIS_URL": embedded.redis_url()}
     os.environ.update(environment)
+    stop = _stop_flag()
     _prepare()
     children = [
         Child("web", environment),
         Child("worker", {**environment, **WORKER_ROLE}),
         Child("beat", {**environment, **WORKER_ROLE}),
     ]
-    stop = _stop_flag()
     try:
         _watch(children, stop)
     finally:
@@ -137,11 +138,12 @@ def _demonstrate(call_command: Callable[..., object]) -> None:
     path = _sign_ins()
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
+        said = io.StringIO()
+        call_command("seed_cohort", patients=24, seed=1, stdout=said)
         path.touch(mode=0o600)
-        with path.open("w") as lines:
-            call_command("seed_cohort", patients=24, seed=1, stdout=lines)
-        kept = [line for line in path.read_text().splitlines() if line.startswith("Sign-in:")]
-        path.write_text("".join(f"{line}\n" for line in kept))
+        path.write_text(
+            "".join(f"{line}\n" for line in said.getvalue().splitlines() if line.startswith("Sign-in:"))
+        )
 
 
 def _sign_ins() -> Path:
