@@ -55,7 +55,7 @@ def task_words(state: str, *, days: int | None = None, reason: str = "") -> str:
     """A task's state in words; `days` are left (open) or late (overdue), `reason` why missed or waived."""
     word = TASKS[state]
     if state == "open" and days is not None:
-        return f"{word}, {counted(days, 'day')} left"
+        return f"{word}, {counted(days, 'day')} left" if days else f"{word}, last day"
     if state == "overdue" and days is not None:
         return f"{word} {counted(days, 'day')}"
     return f"{word}, {reason}" if reason and state in ("missed", "waived") else word
