@@ -48,7 +48,7 @@ def assign(*, patient: UUID, key: str, assignee: str, by: str, at: datetime | No
 
 
 def _team(entry: Entry) -> set[str]:
-    people = staff_at(entry.pathway.site_id, ("coordinator", "clinician"), today=entry.recorded_at.date())
+    people = staff_at(entry.pathway.site_id, ("coordinator", "clinician"), today=entry.today)
     return {person.username for person in people}
 
 
