@@ -28,11 +28,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+import psycopg
+
 from config import env
 
 SERVICE_USERS = ("postgres", "nobody")
 STATE = Path("/var/lib/daymark")
 DURABLE: Mapping[str, str] = {"shared_buffers": "128MB"}
+STILL_DYING = "pre-existing shared memory block"
 THROWAWAY: Mapping[str, str] = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -126,11 +130,28 @@ class Postgres:
         if not (self.data / "PG_VERSION").exists():
             self._initialise()
         if not self.running():
+            self._forget_crash()
             self._start()
         self._create_database()
 
     def running(self) -> bool:
-        return self._run("pg_ctl", "status", "-D", str(self.data), check=False).returncode == 0
+        """Whether the process that the lock file names lives and is this server: a crashed one may linger
+        as a zombie, and after a reboot its number may belong to another program."""
+        try:
+            process = psutil.Process(int(self._lock_file.read_text().split()[0]))
+            return process.status() != psutil.STATUS_ZOMBIE and "postgres" in process.name()
+        except (psutil.NoSuchProcess, OSError, ValueError, IndexError):
+            return False
+
+    def _forget_crash(self) -> None:
+        """Writes our own number over the dead server's: PostgreSQL takes that for stale, and still refuses
+        while a process of the dead server holds its shared memory."""
+        try:
+            _, rest = self._lock_file.read_text().split("\n", 1)
+        except (OSError, ValueError):
+            self._lock_file.unlink(missing_ok=True)
+            return
+        self._lock_file.write_text(f"{os.getpid()}\n{rest}")
 
     def stop(self) -> None:
         if self.running():
@@ -156,30 +177,34 @@ class Postgres:
         log = self.home / "server.log"
         log.touch()
         self._own(log)
-        done = self._run(
-            "pg_ctl",
-            "start",
-            "-D",
-            str(self.data),
-            "-l",
-            str(log),
-            "-w",
-            "-t",
-            "120",
-            "-o",
-            flags,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise EmbeddedError(_explained("PostgreSQL", log.read_text()[-3000:], port))
+        start = ("start", "-D", str(self.data), "-l", str(log), "-w", "-t", "120", "-o", flags)
+        deadline = time.monotonic() + 20
+        while self._run("pg_ctl", *start, check=False).returncode != 0:
+            said = log.read_text()[-3000:]
+            if STILL_DYING not in said or time.monotonic() > deadline:
+                raise EmbeddedError(_explained("PostgreSQL", said, port))
+            time.sleep(0.5)
 
     def _create_database(self) -> None:
-        import psycopg
-
-        with psycopg.connect(self.url.rsplit("/", 1)[0] + "/postgres", autocommit=True) as connection:
+        with self._connected() as connection:
             known = connection.execute("select 1 from pg_database where datname = 'daymark'").fetchone()
             if known is None:
                 connection.execute("create database daymark")
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        """A connection; a server that another process has just started may still be recovering."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                return psycopg.connect(self.url.rsplit("/", 1)[0] + "/postgres", autocommit=True)
+            except psycopg.OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise EmbeddedError(f"PostgreSQL runs but takes no connection: {error}") from error
+                time.sleep(0.2)
+
+    @property
+    def _lock_file(self) -> Path:
+        return self.data / "postmaster.pid"
 
     def _port(self) -> int:
         return int((self.home / "port").read_text())

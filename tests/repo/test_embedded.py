@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parent.parent.parent
@@ -90,6 +92,27 @@ def test_a_killed_server_is_started_again(home: Path) -> None:
     again = use(home, 0)
     assert told(again)[0] == 2
     assert again.wait(60) == 0
+
+
+def test_a_killed_server_that_nobody_buried_is_started_again(home: Path) -> None:
+    """In some containers nothing reaps orphans: the dead server stays as a zombie with its number."""
+    adopts_orphans, yes, no = 36, 1, 0
+    libc = ctypes.CDLL(None)
+    assert libc.prctl(adopts_orphans, yes) == 0
+    try:
+        owner = use(home, 60)
+        told(owner)
+        owner.kill()
+        owner.wait()
+        pid = int((home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        while psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.05)
+        again = use(home, 0)
+        assert told(again)[0] == 2
+        assert again.wait(60) == 0
+    finally:
+        libc.prctl(adopts_orphans, no)
 
 
 def test_passwords_are_for_the_owner_only(home: Path) -> None:
