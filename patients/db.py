@@ -22,7 +22,14 @@ from patients.models.base import FactRow
 ROOMS = ("patients", "workflow", "outcomes")
 ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
 INSERT_ONLY = ("workflow.act", "patients.sitesetting")
-WORKER_SEES = ("workflow.pathway", "workflow.notice", "workflow.taskdue", "workflow.alert", "patients.site")
+WORKER_SEES = (
+    "workflow.pathway",
+    "workflow.notice",
+    "workflow.taskdue",
+    "workflow.alert",
+    "patients.site",
+    "patients.inbound",
+)
 WORKER_WRITES = ("workflow.notice",)
 SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
 SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -21,11 +22,16 @@ def operator() -> str:
 
 
 class OperatorCommand(BaseCommand):
-    """Runs `run` in one transaction with all sites open; an error that a person can mend ends it with words."""
+    """Runs `run` in one transaction with all sites open; an error that a person can mend ends it with words.
+
+    A command that commits as it goes sets `one_transaction` to False and opens its sites itself.
+    """
+
+    one_transaction = True
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with everywhere(by=operator()):
+            with everywhere(by=operator()) if self.one_transaction else nullcontext():
                 code = self.run(**options)
         except DomainError as error:
             faults = [f"{f.pointer}: {f.detail}" for f in error.faults] or [error.detail]

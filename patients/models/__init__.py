@@ -1,5 +1,15 @@
 from patients.models.audit import ReadLog
-from patients.models.inbound import Blob, BlobPart, CodeMap, Inbound, QuarantineItem, Source
+from patients.models.inbound import (
+    Blob,
+    BlobPart,
+    CodeMap,
+    Inbound,
+    InboundItem,
+    InboundMessage,
+    QuarantineItem,
+    Source,
+    TableMapping,
+)
 from patients.models.machinery import Heartbeat, Idempotency
 from patients.models.observations import (
     Attestation,
@@ -29,6 +39,8 @@ __all__ = [
     "Heartbeat",
     "Idempotency",
     "Inbound",
+    "InboundItem",
+    "InboundMessage",
     "Membership",
     "Patient",
     "PatientAccess",
@@ -40,5 +52,6 @@ __all__ = [
     "Site",
     "SiteSetting",
     "Source",
+    "TableMapping",
     "User",
 ]

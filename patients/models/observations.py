@@ -18,6 +18,9 @@ AMOUNT: dict[str, Any] = {"max_digits": 24, "decimal_places": 8}
 class Result(FactRow):
     """One version of a laboratory result. `value` is in the analyte's canonical `unit`; `*_text` as received.
 
+    `number_text` is the number alone, exact, in the unit received.
+
+    `accepted`: a person said that this is a measurement of its own, not a repetition of another one.
     `lineage` is the same for all versions of one result. Equal content of a lineage is stored once.
     """
 
@@ -27,6 +30,7 @@ class Result(FactRow):
     loinc = models.CharField(max_length=16, blank=True)
     status = models.CharField(max_length=20)
     value_text = models.TextField(blank=True)
+    number_text = models.CharField(max_length=64, blank=True)
     unit_text = models.CharField(max_length=64, blank=True)
     comparator = models.CharField(max_length=2, blank=True)
     value = models.DecimalField(null=True, blank=True, **AMOUNT)
@@ -40,10 +44,14 @@ class Result(FactRow):
     reported_at = models.DateTimeField(null=True, blank=True)
     reference_low = models.DecimalField(null=True, blank=True, **AMOUNT)
     reference_high = models.DecimalField(null=True, blank=True, **AMOUNT)
+    reference_text = models.TextField(blank=True)
     uln_source = models.CharField(max_length=16, blank=True)
+    flag = models.CharField(max_length=16, blank=True)
+    method = models.CharField(max_length=200, blank=True)
+    note = models.TextField(blank=True)
     assay = models.CharField(max_length=64, blank=True)
     lab = models.CharField(max_length=200, blank=True)
-    suspect = models.BooleanField(default=False)
+    accepted = models.BooleanField(default=False)
     reason = models.TextField(blank=True)
 
     class Meta:
@@ -57,18 +65,27 @@ class Result(FactRow):
 
 
 class ResultHead(PatientRow):
-    """Which version of a result counts now: the only updatable result table, rebuilt from the versions."""
+    """Which version of a result counts now: the only updatable result table, rebuilt from the versions.
+
+    `likeness` is equal for results that may repeat each other; `suspect` ones do not count.
+    """
 
     lineage = models.UUIDField(primary_key=True)
     result = models.UUIDField()
     analyte = models.CharField(max_length=16)
     collected_at = models.DateTimeField()
+    first_recorded_at = models.DateTimeField()
+    likeness = models.CharField(max_length=80)
     active = models.BooleanField()
+    accepted = models.BooleanField(default=False)
     suspect = models.BooleanField(default=False)
     conflict = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["patient", "analyte", "collected_at"])]
+        indexes = [
+            models.Index(fields=["patient", "analyte", "collected_at"]),
+            models.Index(fields=["patient", "likeness"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.lineage}"

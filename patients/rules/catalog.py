@@ -30,12 +30,16 @@ class Analyte:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """All analytes by code; `by_loinc` finds them by LOINC; `units` are all units any of them knows."""
+    """All analytes by code; `by_loinc` finds them by LOINC; `units` are all units any of them knows.
+
+    `ucum` spells a unit as laboratories write it in UCUM; what is not in it is UCUM already.
+    """
 
     version: str
     analytes: Mapping[str, Analyte]
     by_loinc: Mapping[str, str]
     units: frozenset[str]
+    ucum: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,9 @@ def parse_catalog(data: Mapping[str, Any]) -> tuple[Catalog, list[str]]:
                 faults.append(f"analytes.{analyte.code}.loinc: {code} is also that of {by_loinc[code]}")
             by_loinc[code] = analyte.code
     units = frozenset(u for a in analytes.values() for u in a.factors)
-    return Catalog(str(data.get("version", "")), analytes, by_loinc, units), faults
+    ucum = data.get("ucum", {})
+    _sourced("ucum", ucum, faults)
+    return Catalog(str(data.get("version", "")), analytes, by_loinc, units, ucum.get("units", {})), faults
 
 
 def parse_products(data: Mapping[str, Any]) -> tuple[FactorProducts, list[str]]:

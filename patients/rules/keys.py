@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 
 def lineage(
-    patient: UUID, source: str, source_id: str, analyte: str, assay: str, collected_at: datetime
+    patient: UUID, source: str, source_id: str, analyte: str, assay: str, collected_at: datetime | None
 ) -> UUID:
     """The identity of a result over its versions.
 
@@ -18,7 +18,9 @@ def lineage(
     """
     if source_id:
         return uuid5(patient, f"result|{source}|{source_id}")
-    return uuid5(patient, f"result|{source}|{analyte}|{assay}|{collected_at.isoformat()}")
+    return uuid5(
+        patient, f"result|{source}|{analyte}|{assay}|{collected_at.isoformat() if collected_at else ''}"
+    )
 
 
 def content_hash(parts: Iterable[object]) -> str:

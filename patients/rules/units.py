@@ -31,6 +31,15 @@ def convert(analyte: Analyte, number: Decimal, unit: str, catalog: Catalog) -> C
     if known is None:
         return Converted(fault="unit-dimension" if _known_elsewhere(text, catalog) else "unit-unknown")
     multiply, factor = known
+    return _scaled(analyte, number, factor, multiply=multiply)
+
+
+def convert_by(analyte: Analyte, number: Decimal, factor: Decimal) -> Converted:
+    """The number times a factor that a site's code map states. Fault: implausible."""
+    return _scaled(analyte, number, factor, multiply=True)
+
+
+def _scaled(analyte: Analyte, number: Decimal, factor: Decimal, *, multiply: bool) -> Converted:
     with localcontext() as context:
         context.prec, context.traps[Overflow] = 40, False
         result = number * factor if multiply else number / factor
@@ -40,6 +49,11 @@ def convert(analyte: Analyte, number: Decimal, unit: str, catalog: Catalog) -> C
         result = result.quantize(PLACES).normalize()
     fault = None if _plausible(analyte, result) else "implausible"
     return Converted(result, analyte.unit, factor, fault)
+
+
+def ucum(unit: str, catalog: Catalog) -> str:
+    """A unit as laboratories write it, in UCUM's spelling; an unknown one stays as it is."""
+    return catalog.ucum.get(unit.strip(), unit.strip())
 
 
 def _factor(analyte: Analyte, unit: str) -> tuple[bool, Decimal] | None:

@@ -7,9 +7,10 @@ keeps its trailing zeros and loses leading ones.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from patients.rules.bounds import at_least
 from patients.rules.catalog import Analyte
 from patients.rules.qualitative import meaning, says_nothing
 
@@ -44,14 +45,17 @@ class Value:
     no_value: bool = False
 
 
-def parse_value(text: str, analyte: Analyte, *, decimal: str = ".") -> Value:
-    """Reads a reported value of one analyte; `decimal` is the source's decimal sign."""
+def parse_value(text: str, analyte: Analyte, *, decimal: str = ".", rule: str = "") -> Value:
+    """Reads a reported value of one analyte; `decimal` is the source's decimal sign.
+
+    `rule` "cutoff:N" (from the site's code map) reads a number of a coded analyte as positive or negative.
+    """
     trimmed = " ".join(text.split())
     if not trimmed or says_nothing(trimmed):
         return Value(text=text, no_value=True)
     number = _number(trimmed, analyte, decimal)
     if number is not None:
-        return _judged(text, number, analyte)
+        return _by_cutoff(number, rule) or _judged(text, number, analyte)
     code = meaning(trimmed)
     if code is not None and code in CODED[analyte.kind]:
         return Value(text=text, code=code)
@@ -74,6 +78,17 @@ def _number(text: str, analyte: Analyte, decimal: str) -> Value | None:
         titer=bool(ratio) or analyte.kind == "titer",
         unit=unit,
     )
+
+
+def _by_cutoff(value: Value, rule: str) -> Value | None:
+    """Positive from the cut-off on, negative below; None without a rule or when the bounds overlap it."""
+    name, _, number = rule.partition(":")
+    if name != "cutoff" or value.number is None:
+        return None
+    reached = at_least(value.comparator, value.number, Decimal(number))
+    if reached is None:
+        return None
+    return replace(value, number=None, code="positive" if reached else "negative")
 
 
 def _judged(text: str, value: Value, analyte: Analyte) -> Value:

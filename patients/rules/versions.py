@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
@@ -24,6 +25,7 @@ RANK = {
 }
 REPLACING = frozenset({"corrected", "amended"})
 FINAL = frozenset({"final", "corrected", "amended"})
+TWIN = timedelta(minutes=1)
 
 
 class Version(Protocol):
@@ -85,6 +87,29 @@ def current(versions: Sequence[V]) -> Resolution[V]:
     if standing is not None and not counts:
         return Resolution(None, (*former, standing), conflict)
     return Resolution(standing, former, conflict)
+
+
+def likeness(version: Version, analyte: str) -> str:
+    """Equal for results that may be one measurement reported twice: same analyte, finality and value."""
+    number = "" if version.value is None else format(version.value.normalize(), "f")
+    final = "final" if version.status in FINAL else "unconfirmed"
+    return "|".join((analyte, final, version.comparator or "", number, version.code or ""))
+
+
+def suspects(alike: Iterable[tuple[UUID, datetime, datetime, bool]]) -> set[UUID]:
+    """Of results with one likeness, those that repeat another one: of several within a minute, one counts.
+
+    Each is given as (lineage, collected at, first recorded at, accepted as a measurement of its own). The one
+    recorded first counts; a repetition of a repetition is judged against those that count.
+    """
+    counting: list[datetime] = []
+    found: set[UUID] = set()
+    for lineage, collected, _, accepted in sorted(alike, key=lambda row: (row[2], row[0])):
+        if not accepted and any(abs(collected - other) <= TWIN for other in counting):
+            found.add(lineage)
+        else:
+            counting.append(collected)
+    return found
 
 
 def active_facts(facts: Iterable[C]) -> list[C]:

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from patients.rules.versions import active_facts, current
+from patients.rules.versions import active_facts, current, likeness, suspects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class ResultFact(Fact):
 
     `value` with `comparator` is the number (None for coded results, whose meaning is in `code`);
     `reference_high` is the upper limit of normal printed with this very result.
-    `suspect`: a soft duplicate that does not count until somebody accepts it.
+    `accepted`: a person said that it is a measurement of its own, no repetition of another result.
     """
 
     lineage: UUID
@@ -60,7 +60,7 @@ class ResultFact(Fact):
     assay: str = ""
     lab: str = ""
     content_hash: str = ""
-    suspect: bool = False
+    accepted: bool = False
 
     @property
     def final(self) -> bool:
@@ -393,12 +393,36 @@ def _results(
     for lineage, rows in lineages.items():
         resolution = current(tuple(rows.values()))
         if resolution.current is not None:
-            (former if resolution.current.suspect else counting).append(resolution.current)
+            counting.append(resolution.current)
         former.extend(resolution.former)
         if resolution.conflict:
             conflicts.add(lineage)
+    repeated = _repeated(counting, lineages)
+    kept = (row for row in counting if row.lineage not in repeated)
+    history = (row for row in former if row.lineage not in repeated)
     order = _result_order
-    return tuple(sorted(counting, key=order)), tuple(sorted(former, key=order)), frozenset(conflicts)
+    return tuple(sorted(kept, key=order)), tuple(sorted(history, key=order)), frozenset(conflicts)
+
+
+def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, ResultFact]]) -> set[UUID]:
+    """Results that are one measurement reported twice, and count once."""
+    alike: dict[str, list[ResultFact]] = {}
+    for row in counting:
+        if row.value is not None or row.code:
+            alike.setdefault(likeness(row, row.analyte), []).append(row)
+    found: set[UUID] = set()
+    for rows in alike.values():
+        if len(rows) > 1:
+            found |= suspects(
+                (r.lineage, r.collected_at, *_first(lineages[r.lineage].values())) for r in rows
+            )
+    return found
+
+
+def _first(versions: Iterable[ResultFact]) -> tuple[datetime, bool]:
+    """When a result was first recorded, and whether a person said that it is no repetition."""
+    rows = list(versions)
+    return min(r.recorded_at for r in rows), any(r.accepted for r in rows)
 
 
 def _result_order(row: ResultFact) -> tuple[Any, ...]:

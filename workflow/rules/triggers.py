@@ -154,7 +154,7 @@ def _former_hits(
     done: set[UUID] = set()
     for row in facts.former:
         eligible = row.analyte == trigger.analyte and row.value is not None and _follow_up(row, facts)
-        if not eligible or row.suspect or present.get(row.lineage) or row.lineage in done:
+        if not eligible or present.get(row.lineage) or row.lineage in done:
             continue
         if row.lineage in facts.conflicts:
             continue

@@ -51,7 +51,7 @@ from workflow.rules.facts import (
 RESULT_FIELDS = (
     "id", "recorded_at", "by", "supersedes", "retracted", "lineage", "analyte", "collected_at", "collected_on",
     "precision", "reported_at", "status", "value", "comparator", "code", "unit", "value_text", "unit_text",
-    "reference_low", "reference_high", "uln_source", "assay", "lab", "content_hash", "suspect",
+    "reference_low", "reference_high", "uln_source", "assay", "lab", "content_hash", "accepted",
 )  # fmt: skip
 
 

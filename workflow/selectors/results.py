@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
+from patients.data import catalog
 from patients.models import Result, ResultHead
+from patients.rules.units import ucum
 from workflow.selectors.shown import instant, number
 
 
@@ -32,7 +34,7 @@ def version_rows(rows: Iterable[Result]) -> list[dict[str, Any]]:
         {
             **_row(row, index),
             "active": heads[row.lineage].active and heads[row.lineage].result == row.pk,
-            "duplicate_suspect": row.suspect,
+            "duplicate_suspect": heads[row.lineage].suspect,
         }
         for index, row in enumerate(rows, start=1)
     ]
@@ -49,13 +51,16 @@ def _row(row: Result, version: int) -> dict[str, Any]:
             "code": row.loinc or row.analyte,
             "text": "",
         },
+        "disposition": "result",
         "value_text": row.value_text,
         "comparator": row.comparator or None,
-        "value": _exact(row.value),
-        "unit": row.unit,
+        "value": row.number_text or _exact(row.value),
+        "unit": (ucum(row.unit_text, catalog()) if row.number_text and row.unit_text else row.unit) or None,
         "unit_text": row.unit_text,
         "value_code": row.code or None,
         "titer": _titer(row) if titer else None,
+        "converted": {"value": _exact(row.value), "unit": row.unit} if row.value is not None else None,
+        "text": row.note or None,
         "status": row.status,
         "collected_at": row.collected_on.isoformat() if row.precision == "day" else instant(row.collected_at),
         "collected_on": row.collected_on.isoformat(),

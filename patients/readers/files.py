@@ -1,0 +1,81 @@
+"""Which format a file has, by its content, whatever its name; and the reader for it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from patients.readers import fhir, fhir_results, hl7_results, sheet, table
+from patients.readers.envelope import Parcel, Unreadable
+from patients.readers.fhir import People
+from patients.readers.rows import Mapped
+from patients.rules.codemaps import SourceRules
+
+FORMATS = ("hl7v2", "fhir", "ndjson", "csv", "xlsx")
+HEAD = 64 * 1024
+LETTERS = b"\xef\xbb\xbf\x0b\r\n \t"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What readers may know beside the bytes: the source's rules, its column map, Patients of other files."""
+
+    rules: SourceRules
+    mapping: Mapped
+    people: People | None = None
+
+
+def parcels(stream: BinaryIO, form: str, delivery: Delivery) -> Iterator[Parcel]:
+    """The parcels of a file in one of FORMATS. Raises Unreadable when the file as a whole cannot be read."""
+    if form == "hl7v2":
+        return hl7_results.read(stream, delivery.rules)
+    if form == "fhir":
+        return fhir_results.read(stream, delivery.people)
+    if form == "ndjson":
+        return fhir_results.read_lines(stream, delivery.people)
+    reader = sheet.read if form == "xlsx" else table.read
+    return reader(stream, delivery.mapping)
+
+
+def sniffed(stream: BinaryIO) -> str:
+    """One of FORMATS. Raises Unreadable: unreadable for an empty file, else unknown-format or encrypted."""
+    start = stream.tell()
+    head = stream.read(HEAD)
+    stream.seek(start)
+    bare = head.lstrip(LETTERS)
+    if not bare:
+        raise Unreadable("unreadable", "is empty")
+    if bare[:3] in (b"MSH", b"FHS", b"BHS"):
+        return "hl7v2"
+    if head.startswith((b"PK\x03\x04", sheet.OLE)):
+        return "xlsx"
+    if bare[:1] == b"{":
+        return "ndjson" if _many_documents(stream, start) else "fhir"
+    if bare[:1] == b"[" or _binary(head):
+        raise Unreadable(
+            "unknown-format", "is in no format that is read: HL7 v2, FHIR JSON, NDJSON, CSV or XLSX"
+        )
+    return "csv"
+
+
+def _binary(head: bytes) -> bool:
+    """Whether bytes are no text in any character set a table comes in."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return False
+    controls = sum(1 for b in head if b < 9 or 13 < b < 32)
+    return (b"\x00" not in head and controls > len(head) // 50) or head.startswith(b"%PDF")
+
+
+def _many_documents(stream: BinaryIO, start: int) -> bool:
+    """Whether the first line is a whole document and another line follows."""
+    lines = fhir.lines(stream)
+    try:
+        _, first = next(lines)
+        json.loads(first)
+        return next(lines, None) is not None
+    except (ValueError, RecursionError, Unreadable, StopIteration):
+        return False
+    finally:
+        stream.seek(start)

@@ -1,0 +1,324 @@
+"""Observation messages of HL7 version 2 (ORU, OUL): one envelope for each OBX that reports something."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, tzinfo
+from typing import BinaryIO
+
+from patients.readers import hl7
+from patients.readers.envelope import Coding, Named, Parcel, PatientNumber, ResultEnvelope, Unreadable
+from patients.readers.hl7 import Message, Segment
+from patients.readers.moments import BadTime, hl7_moment, stated_offset, zone_of
+from patients.readers.ranges import limits
+from patients.rules.codemaps import SourceRules, normal_system
+from patients.rules.qualitative import coded_meaning
+
+RESULT_MESSAGES = frozenset({"ORU", "OUL", "OPU"})
+STATUSES = {
+    "F": "final", "V": "final", "B": "final", "U": "promote", "C": "corrected", "A": "amended",
+    "P": "preliminary", "S": "preliminary", "R": "unverified", "I": "pending", "O": "pending",
+    "X": "cancelled", "N": "not-asked", "D": "entered-in-error", "W": "entered-in-error",
+}  # fmt: skip
+TEXTS = frozenset({"TX", "FT", "ST"})
+ATTACHMENTS = frozenset({"ED", "RP"})
+CODED = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
+
+
+def read(stream: BinaryIO, rules: SourceRules) -> Iterator[Parcel]:
+    """A parcel for each message, in order. Raises Unreadable when the file is no HL7 at all."""
+    for index, data in enumerate(hl7.messages(stream), start=1):
+        try:
+            yield _parcel(index, data, hl7.parse(data), rules)
+        except Unreadable as error:
+            yield Parcel(index=index, ack="AR", reason=error.reason, rejected=True, warnings=(str(error),))
+
+
+def sender(message: Message) -> tuple[str, str]:
+    """Sending application and facility, the names by which a source is found."""
+    return message.header.component(3, 1), message.header.component(4, 1)
+
+
+def _parcel(index: int, data: bytes, message: Message, rules: SourceRules) -> Parcel:
+    header = message.header
+    parcel = Parcel(
+        index=index,
+        control_id=hl7.unescape(header.field(10), header.marks),
+        digest=hashlib.sha256(f"{header.field(10)}\r".encode() + _normal(message)).hexdigest(),
+        sender=sender(message),
+        ack="AA",
+    )
+    if header.component(9, 1).upper() not in RESULT_MESSAGES:
+        return replace(parcel, reason="not-a-result")
+    barred = () if message.charset_known else ("charset-unknown",)
+    items = tuple(_Reader(message, index, rules, barred).items())
+    return replace(parcel, items=items, ack="AE" if barred else "AA", reason="".join(barred))
+
+
+def _normal(message: Message) -> bytes:
+    """The body whose repetition is a repetition of the message: everything but the header's own time."""
+    header = message.header
+    kept = [f for n, f in enumerate(header.fields) if n not in (7, 10)]
+    return "\r".join(["|".join(kept), *(s.raw for s in message.segments[1:])]).encode()
+
+
+@dataclass(slots=True)
+class _Order:
+    """One OBR with what stands around it: its specimens and its observations with their notes."""
+
+    number: int
+    obr: Segment | None
+    named: Named
+    specimens: list[Segment] = field(default_factory=list)
+    observations: list[tuple[Segment, list[Segment]]] = field(default_factory=list)
+
+
+class _Reader:
+    """Reads one message: the patient, then each order, then each observation of it."""
+
+    def __init__(self, message: Message, index: int, rules: SourceRules, barred: tuple[str, ...]) -> None:
+        self.message, self.index, self.rules, self.barred = message, index, rules, barred
+        self.zone: tzinfo = stated_offset(message.header.field(7)) or zone_of(rules.timezone)
+        self.sent = self._time(message.header.component(7, 1))
+
+    def items(self) -> Iterator[ResultEnvelope]:
+        for order in self._orders():
+            ordinals: dict[tuple[str, str], int] = {}
+            for group in _joined(order.observations):
+                yield self._item(order, group, ordinals)
+
+    def _orders(self) -> list[_Order]:
+        orders: list[_Order] = []
+        named, before = Named(), []
+        for segment in self.message.segments:
+            if segment.name == "PID":
+                named, before = self._named(segment), []
+            elif segment.name == "SPM":
+                if orders and orders[-1].named is named and not self._specimen_first():
+                    orders[-1].specimens.append(segment)
+                before = [segment]
+            elif segment.name == "OBR":
+                number = sum(1 for o in orders if o.obr is not None) + 1
+                orders.append(
+                    _Order(number, segment, named, [] if not self._specimen_first() else list(before))
+                )
+            elif segment.name == "OBX":
+                if not orders or orders[-1].named is not named:
+                    orders.append(_Order(0, None, named, list(before)))
+                orders[-1].observations.append((segment, []))
+            elif segment.name == "NTE" and orders and orders[-1].observations:
+                orders[-1].observations[-1][1].append(segment)
+        return orders
+
+    def _specimen_first(self) -> bool:
+        """In OUL^R22 a specimen stands before its orders; elsewhere it follows them."""
+        return self.message.header.component(9, 2).upper() in ("R22", "R23")
+
+    def _named(self, pid: Segment) -> Named:
+        numbers = [self._number(pid, text) for text in pid.repetitions(3)]
+        birth = pid.component(7, 1)
+        return Named(
+            numbers=tuple(n for n in numbers if n.value),
+            family_name=(pid.parts(_raw_component(pid, 5, 1)) or [""])[0],
+            birth_date=_birth_date(birth),
+        )
+
+    def _number(self, pid: Segment, text: str) -> PatientNumber:
+        """CX: the number, the assigning authority's parts, and the type of the number."""
+        raw = text.split(pid.marks.component)
+        value = hl7.unescape(raw[0], pid.marks).strip()
+        authority = pid.parts(raw[3]) if len(raw) > 3 else []
+        kind = hl7.unescape(raw[4], pid.marks).strip() if len(raw) > 4 else ""
+        return PatientNumber(value, tuple(a for a in (*authority[:2], kind) if a))
+
+    def _item(
+        self, order: _Order, group: list[tuple[Segment, list[Segment]]], ordinals: dict[tuple[str, str], int]
+    ) -> ResultEnvelope:
+        obx = group[0][0]
+        codings, text = _codings(obx)
+        code = codings[0] if codings else Coding("", "")
+        key = f"{code.system}|{code.code}", obx.field(4)
+        ordinals[key] = ordinals.get(key, 0) + 1
+        value = _value([o for o, _ in group], self.rules.decimal)
+        collected, bad = self._collected(obx, order)
+        low, high, words = limits(hl7.unescape(obx.field(7), obx.marks), self.rules.decimal)
+        return ResultEnvelope(
+            codings=codings,
+            code_text=text,
+            value=value.text,
+            spoken=value.spoken,
+            coded=value.coded,
+            span=value.span,
+            unit=_unit(obx),
+            collected=collected,
+            bad_time=bad,
+            reported_at=self._reported(obx, order),
+            reference_low=low,
+            reference_high=high,
+            reference_text=words,
+            flag=obx.component(8, 1),
+            method=obx.component(17, 2) or obx.component(17, 1),
+            lab=obx.component(23, 1) or obx.component(15, 2) or obx.component(15, 1),
+            note=_notes(group),
+            status=_status(obx, order.obr, value.text),
+            source_id=_identity(order.obr, key, ordinals[key], collected, value.joined),
+            named=order.named,
+            attachment=obx.field(2).upper() in ATTACHMENTS,
+            barred=self.barred,
+            faults=value.faults,
+            where={
+                "message": self.index, "obr": order.number, "obx": obx.field(1), "segment": obx.number,
+                "code": code.code,
+            },
+            raw="\r".join(o.raw for o, _ in group),
+        )  # fmt: skip
+
+    def _collected(self, obx: Segment, order: _Order) -> tuple[datetime | date | None, bool]:
+        """When the specimen was taken: of the observation, else of the specimen, else of the order."""
+        told = [obx.component(14, 1)]
+        told += [_raw_component(s, 17, 1).split(s.marks.sub or "\x00")[0] for s in order.specimens]
+        told += [order.obr.component(7, 1)] if order.obr is not None else []
+        text = next((t for t in told if t), "")
+        try:
+            moment = hl7_moment(text, self.zone, iso=self.rules.iso_times)
+        except BadTime:
+            return None, True
+        return moment, moment is None
+
+    def _reported(self, obx: Segment, order: _Order) -> datetime | None:
+        told = [obx.component(19, 1), order.obr.component(22, 1) if order.obr is not None else ""]
+        return next((m for m in map(self._time, told) if m is not None), self.sent)
+
+    def _time(self, text: str) -> datetime | None:
+        try:
+            moment = hl7_moment(text, self.zone, iso=self.rules.iso_times)
+        except BadTime:
+            return None
+        return moment if isinstance(moment, datetime) else None
+
+
+def _joined(
+    observations: Sequence[tuple[Segment, list[Segment]]],
+) -> list[list[tuple[Segment, list[Segment]]]]:
+    """Text segments of the same code and sub-id are lines of one text; every other segment is an item."""
+    groups: list[list[tuple[Segment, list[Segment]]]] = []
+    texts: dict[tuple[str, str], int] = {}
+    for pair in observations:
+        obx = pair[0]
+        key = obx.field(3), obx.field(4)
+        if obx.field(2).upper() in TEXTS and key in texts:
+            groups[texts[key]].append(pair)
+            continue
+        if obx.field(2).upper() in TEXTS:
+            texts[key] = len(groups)
+        groups.append([pair])
+    return groups
+
+
+def _codings(obx: Segment) -> tuple[tuple[Coding, ...], str]:
+    """OBX-3: the code, the alternate, and a second alternate, in this order; and the words for it."""
+    parts = obx.components(3) + [""] * 12
+    triples = [(parts[n], parts[n + 1], parts[n + 2]) for n in (0, 3, 9)]
+    found = tuple(Coding(normal_system(s, c), c, t) for c, t, s in triples if c)
+    return found, next((t for t in (parts[1], parts[4], parts[8]) if t), "")
+
+
+def _unit(obx: Segment) -> str:
+    """OBX-6: the alternate unit where it is stated to be UCUM, else the first."""
+    parts = obx.components(6) + [""] * 6
+    return parts[3] if parts[3] and parts[5].upper() == "UCUM" and parts[2].upper() != "UCUM" else parts[0]
+
+
+def _status(obx: Segment, obr: Segment | None, value: str) -> str:
+    """OBX-11, else OBR-25; a value without any status is preliminary."""
+    told = obx.component(11, 1) or (obr.component(25, 1) if obr is not None else "")
+    if not told:
+        return "preliminary" if value else "pending"
+    return STATUSES.get(told.upper(), "unknown")
+
+
+def _identity(
+    obr: Segment | None, key: tuple[str, str], ordinal: int, collected: datetime | date | None, joined: bool
+) -> str:
+    """What stays the same when the laboratory reports this result again."""
+    order = ""
+    if obr is not None:
+        order = next((f for f in (obr.field(3), obr.field(2)) if f), f"{obr.field(4)}|{obr.field(7)}")
+    when = collected.isoformat() if collected is not None else ""
+    told = (order, *key, "" if joined else str(ordinal), when)
+    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
+
+
+def _notes(group: Sequence[tuple[Segment, list[Segment]]]) -> str:
+    return "\n".join(hl7.unescape(n.field(3), n.marks) for _, notes in group for n in notes if n.field(3))
+
+
+def _birth_date(text: str) -> date | None:
+    """The full date, or None for a year or month alone."""
+    found = re.match(r"(\d{4})(\d\d)(\d\d)", text)
+    try:
+        return date(*map(int, found.groups())) if found else None
+    except ValueError:
+        return None
+
+
+def _raw_component(segment: Segment, n: int, c: int) -> str:
+    found = segment.repetitions(n)
+    parts = found[0].split(segment.marks.component) if found else []
+    return parts[c - 1] if c <= len(parts) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Value:
+    """OBX-5: as received, in the common grammar, and what is wrong with it."""
+
+    text: str
+    spoken: str | None = None
+    coded: str = ""
+    span: tuple[str, str] | None = None
+    faults: tuple[str, ...] = ()
+    joined: bool = False
+
+
+def _value(group: Sequence[Segment], decimal: str) -> _Value:
+    obx = group[0]
+    kind = obx.field(2).upper()
+    if kind in TEXTS:
+        lines = [hl7.unescape(r, o.marks) for o in group for r in (o.repetitions(5) or [""])]
+        return _Value(text="\n".join(lines).strip(), joined=True)
+    told = obx.repetitions(5)
+    if not told or kind in ATTACHMENTS:
+        return _Value(text="")
+    text = hl7.unescape(obx.field(5), obx.marks).strip()
+    if len(told) > 1:
+        return _Value(text=text, faults=("repeating-value",))
+    if kind == "SN":
+        return _structured(obx, text)
+    if kind == "NR":
+        low, high = (obx.components(5) + ["", ""])[:2]
+        return _Value(text=text, span=(low, high), faults=("value-unparseable",))
+    if kind in CODED:
+        return _coded(obx, text)
+    return _Value(text=text)
+
+
+def _structured(obx: Segment, text: str) -> _Value:
+    """SN: comparator, number, separator, number."""
+    comparator, first, separator, second = (obx.components(5) + ["", "", "", ""])[:4]
+    if not separator:
+        return _Value(text=text, spoken=f"{comparator}{first}", faults=("sn-separator",) if second else ())
+    if separator == ":":
+        return _Value(text=text, spoken=f"{comparator}{first}:{second}")
+    if separator == "-":
+        return _Value(text=text, span=(first, second), faults=("value-unparseable",))
+    return _Value(text=text, faults=("sn-separator",))
+
+
+def _coded(obx: Segment, text: str) -> _Value:
+    """CE and its kin: a standard code where there is one, else the words, else the code itself."""
+    parts = obx.components(5) + [""] * 9
+    coded = next((m for m in (coded_meaning(parts[n + 2], parts[n]) for n in (0, 3)) if m), "")
+    return _Value(text=text, spoken=parts[1] or parts[8] or parts[0] or parts[4] or parts[3], coded=coded)

@@ -1,0 +1,101 @@
+"""Kept bytes: encrypted in parts of 1 MB, written once, read back as a stream."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from typing import BinaryIO
+from uuid import UUID
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.conf import settings
+
+from patients import access
+from patients.models import Blob, BlobPart
+
+PART = 1 << 20
+
+
+def keep(*, stream: BinaryIO, site: UUID | None, media_type: str, at: datetime) -> Blob:
+    """Stores a stream from where it stands to its end, in the caller's transaction."""
+    blob = Blob.objects.create(site_id=site, sha256="", size=0, media_type=media_type, created_at=at)
+    digest, size = hashlib.sha256(), 0
+    name, cipher = next(_ciphers())
+    for number, data in enumerate(iter(lambda: stream.read(PART), b"")):
+        digest.update(data)
+        size += len(data)
+        nonce = os.urandom(12)
+        BlobPart.objects.create(
+            blob=blob, site_id=site, part=number, key=name, nonce=nonce,
+            data=cipher.encrypt(nonce, data, _bound(blob.pk, number)),
+        )  # fmt: skip
+    blob.sha256, blob.size = digest.hexdigest(), size
+    blob.save(update_fields=["sha256", "size"])
+    return blob
+
+
+def opened(blob: Blob) -> BinaryIO:
+    """The bytes as a seekable stream that holds one part in memory; each part is read in its site's context."""
+    return io.BufferedReader(_Parts(blob), PART)
+
+
+def parts(blob: Blob) -> Iterator[bytes]:
+    """The bytes, part by part."""
+    stream = opened(blob)
+    while data := stream.read(PART):
+        yield data
+
+
+class _Parts(io.RawIOBase):
+    """A blob read from the database as it is needed."""
+
+    def __init__(self, blob: Blob) -> None:
+        self._blob, self._size, self._at = blob, blob.size, 0
+        self._number, self._data = -1, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self._at >= self._size:
+            return 0
+        number, offset = divmod(self._at, PART)
+        if number != self._number:
+            self._number, self._data = number, _opened(self._blob, number)
+        data = self._data[offset : offset + len(buffer)]
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+
+def _opened(blob: Blob, number: int) -> bytes:
+    with access.site_context([blob.site_id] if blob.site_id else [], by="blobs"):
+        row = BlobPart.objects.get(blob=blob, part=number)
+    cipher = dict(_ciphers())[row.key]
+    return cipher.decrypt(bytes(row.nonce), bytes(row.data), _bound(blob.pk, number))
+
+
+def _bound(blob: UUID, number: int) -> bytes:
+    """Ties a part to its place: parts cannot be exchanged or reordered."""
+    return f"{blob}:{number}".encode()
+
+
+def _ciphers() -> Iterator[tuple[str, AESGCM]]:
+    """The field keys by name, the one in use first."""
+    for text in settings.FIELD_KEYS:
+        key = hashlib.sha256(text.encode()).digest()
+        yield hashlib.sha256(key).hexdigest()[:16], AESGCM(key)

@@ -1,0 +1,314 @@
+"""Stores the items of one call about one patient: new versions, the heads that move, and what has to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC
+from typing import Any
+from uuid import UUID
+
+from patients.data import catalog
+from patients.models import Inbound, QuarantineItem, Result, ResultHead, Source
+from patients.readers.interpret import Interpreted
+from patients.rules import keys
+from patients.rules.versions import current, likeness, suspects
+from workflow.services import waiting
+from workflow.services.door import Entry
+from workflow.services.facts import moment
+
+ENDED = frozenset({"retract", "cancelled"})
+REENTERED = frozenset({"corrected", "amended"})
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What became of one item: result, duplicate, pending, cancelled, retract, untracked or quarantine."""
+
+    disposition: str
+    item: Interpreted
+    result: Result | None = None
+    quarantine: QuarantineItem | None = None
+    reasons: tuple[str, ...] = field(default=())
+
+
+class Store:
+    """One batch under the door. `source` and `inbound` are None for what a person enters."""
+
+    def __init__(self, entry: Entry, source: Source | None = None, inbound: Inbound | None = None) -> None:
+        self.entry, self.source, self.inbound = entry, source, inbound
+        self.rows: dict[UUID, dict[str, Result]] = {}
+        self.fresh: list[Result] = []
+        self.standing: dict[UUID, Result] = {}
+
+    def store(self, items: Sequence[Interpreted]) -> list[Outcome]:
+        """The outcomes in the order of the items."""
+        self._load({lineage for i in items if (lineage := self._lineage(i)) is not None})
+        outcomes = [self._sorted(item) for item in items]
+        self._commit({o.result.pk: o for o in outcomes if o.result is not None})
+        return outcomes
+
+    def again(self, result: UUID, *, status: str, reason: str, accepted: bool = False) -> Result:
+        """The same content as a new version, by a person's decision: retracted, corrected, or accepted."""
+        told = Result.objects.get(pk=result)
+        self._load({told.lineage})
+        row = self._copy(told)
+        row.status, row.reason = status or told.status, reason
+        row.accepted = accepted or told.accepted
+        row.reported_at = max(self.entry.recorded_at, told.reported_at or self.entry.recorded_at)
+        row.content_hash = content_hash(row)
+        self._add(row)
+        self._commit({})
+        return row
+
+    def _load(self, lineages: set[UUID]) -> None:
+        for row in Result.objects.filter(lineage__in=lineages) if lineages else ():
+            self.rows.setdefault(row.lineage, {})[row.content_hash] = row
+
+    def _lineage(self, item: Interpreted) -> UUID | None:
+        envelope = item.envelope
+        if not envelope.source_id and (envelope.collected is None or not item.analyte):
+            return None
+        return keys.lineage(
+            self.entry.pathway.patient_id,
+            self.source.code if self.source else envelope.source,
+            envelope.source_id,
+            item.analyte,
+            item.assay,
+            moment(envelope.collected, self.entry.timezone)[0] if envelope.collected else None,
+        )
+
+    def _sorted(self, item: Interpreted) -> Outcome:
+        if item.disposition == "untracked":
+            return Outcome("untracked", item, reasons=item.reasons)
+        if item.disposition == "quarantine":
+            row, made = waiting.put(self.entry, item, self.source, self.inbound, self._lineage(item))
+            return Outcome("quarantine" if made else "duplicate", item, quarantine=row, reasons=item.reasons)
+        row = self._row(item)
+        if row is None:
+            return Outcome(item.disposition, item, reasons=item.reasons)
+        disposition = (
+            "pending" if item.disposition == "promote" and row.status == "pending" else item.disposition
+        )
+        return self._placed(
+            Outcome("result" if disposition == "promote" else disposition, item, row, None, item.reasons)
+        )
+
+    def _row(self, item: Interpreted) -> Result | None:
+        """The version that an item makes; None for the end of something that was never heard of."""
+        lineage = self._lineage(item)
+        known = list(self.rows.get(lineage, {}).values()) if lineage else []
+        if item.disposition == "promote":
+            return self._promoted(item, known)
+        if item.disposition in ENDED:
+            return self._ended(item, known)
+        return self._version(item)
+
+    def _promoted(self, item: Interpreted, known: list[Result]) -> Result:
+        """The preliminary value, now final; without one the report has no value yet."""
+        standing = current(tuple(known)).current if known else None
+        row = self._version(item) if standing is None else self._copy(standing)
+        row.status = "pending" if standing is None else "final"
+        row.reported_at = item.envelope.reported_at
+        row.content_hash = content_hash(row)
+        return row
+
+    def _ended(self, item: Interpreted, known: list[Result]) -> Result | None:
+        if known:
+            row = self._copy(known[-1])
+            row.status, row.reported_at = item.status, item.envelope.reported_at
+            row.value_text, row.number_text, row.value, row.comparator, row.code = "", "", None, "", ""
+            row.content_hash = content_hash(row)
+            return row
+        whole = item.analyte and item.envelope.collected is not None and not item.envelope.bad_time
+        return self._version(item) if whole else None
+
+    def _placed(self, outcome: Outcome) -> Outcome:
+        """Adds a version to its lineage unless it is there; tells a repetition from news."""
+        row = outcome.result
+        assert row is not None
+        versions = self.rows.setdefault(row.lineage, {})
+        known = versions.get(row.content_hash)
+        if known is not None:
+            outcome.disposition, outcome.result = "duplicate", known
+            return outcome
+        before = current(tuple(versions.values()))
+        if (
+            self.source is None
+            and row.reported_at is None
+            and self._said_again(row, bool(versions), before.current)
+        ):
+            row.reported_at = self.entry.recorded_at
+        self._add(row)
+        after = current(tuple(versions.values()))
+        if after.conflict and not before.conflict:
+            outcome.reasons = ("final-changed-without-correction",)
+        elif (
+            before.current is not None and after.current is not None and _same(before.current, after.current)
+        ):
+            outcome.disposition = "duplicate" if outcome.disposition == "result" else outcome.disposition
+        return outcome
+
+    def _said_again(self, row: Result, known: bool, standing: Result | None) -> bool:
+        """A person corrects, or enters anew what was hidden: that is said now, after all that was said before."""
+        return row.status in REENTERED or (known and standing is None)
+
+    def _add(self, row: Result) -> None:
+        self.rows.setdefault(row.lineage, {})[row.content_hash] = row
+        self.entry.changed = True
+        self.fresh.append(row)
+
+    def _commit(self, outcomes: dict[UUID, Outcome]) -> None:
+        """Writes the new versions, moves the heads, and lets wait what conflicts or repeats."""
+        if not self.fresh:
+            return
+        Result.objects.bulk_create(self.fresh)
+        before = {
+            h.lineage: h for h in ResultHead.objects.filter(lineage__in={r.lineage for r in self.fresh})
+        }
+        heads = {lineage: self._head(lineage) for lineage in {r.lineage for r in self.fresh}}
+        heads |= self._others(heads, before)
+        _mark(heads.values())
+        _save(heads.values())
+        self._let_wait(heads, outcomes)
+
+    def _head(self, lineage: UUID) -> ResultHead:
+        versions = tuple(self.rows[lineage].values())
+        resolution = current(versions)
+        row = self.standing[lineage] = resolution.current or resolution.former[-1]
+        return ResultHead(
+            lineage=lineage,
+            patient_id=self.entry.pathway.patient_id,
+            site_id=self.entry.pathway.site_id,
+            result=row.pk,
+            analyte=row.analyte,
+            collected_at=row.collected_at,
+            first_recorded_at=min(v.recorded_at for v in versions),
+            likeness=likeness(row, row.analyte)[:80],
+            active=resolution.current is not None,
+            accepted=any(v.accepted for v in versions),
+            conflict=resolution.conflict,
+        )
+
+    def _others(
+        self, heads: dict[UUID, ResultHead], before: dict[UUID, ResultHead]
+    ) -> dict[UUID, ResultHead]:
+        """Heads of other results that look, or looked, like one of these."""
+        alike = {h.likeness for h in (*heads.values(), *before.values())}
+        rows = ResultHead.objects.filter(
+            patient_id=self.entry.pathway.patient_id, likeness__in=alike, active=True
+        ).exclude(lineage__in=list(heads))
+        return {h.lineage: h for h in rows}
+
+    def _let_wait(self, heads: dict[UUID, ResultHead], outcomes: dict[UUID, Outcome]) -> None:
+        waiting.settle(self.entry, heads, self.standing)
+        told = {r.lineage: outcomes[r.pk] for r in self.fresh if r.pk in outcomes}
+        for lineage, outcome in told.items():
+            reasons = outcome.reasons
+            if heads[lineage].suspect and outcome.disposition in ("result", "duplicate"):
+                reasons = ("duplicate-suspect",)
+            if reasons and reasons[0] in waiting.OF_A_RESULT:
+                row, made = waiting.put(
+                    self.entry, outcome.item, self.source, self.inbound, lineage, reasons=reasons,
+                    result=outcome.result,
+                )  # fmt: skip
+                outcome.quarantine, outcome.reasons = row, reasons
+                outcome.disposition = "quarantine" if made else "duplicate"
+
+    def _version(self, item: Interpreted) -> Result:
+        envelope, value = item.envelope, item.value
+        assert envelope.collected is not None
+        collected_at, collected_on, precision = moment(envelope.collected, self.entry.timezone)
+        lineage = self._lineage(item)
+        assert lineage is not None
+        row = Result(
+            lineage=lineage,
+            analyte=item.analyte,
+            loinc=envelope.loinc,
+            status=item.status,
+            value_text=envelope.value,
+            number_text=format(value.number, "f")[:64] if value and value.number is not None else "",
+            unit_text=(envelope.unit or (value.unit if value else ""))[:64],
+            comparator=value.comparator if value else "",
+            value=item.number,
+            code=(value.code if value else "") or "",
+            unit=item.unit,
+            factor=item.factor,
+            catalog_version=catalog().version,
+            collected_at=collected_at,
+            collected_on=collected_on,
+            precision=precision,
+            reported_at=envelope.reported_at,
+            reference_low=item.low,
+            reference_high=item.high,
+            reference_text=envelope.reference_text,
+            uln_source=item.uln_source,
+            flag=envelope.flag[:16],
+            method=envelope.method[:200],
+            note=envelope.note,
+            assay=item.assay,
+            lab=envelope.lab[:200],
+            source=self.source.code if self.source else envelope.source,
+            source_id=envelope.source_id[:128],
+            **self._stamp(),
+        )
+        row.content_hash = content_hash(row)
+        return row
+
+    def _copy(self, row: Result) -> Result:
+        """The same version again, to be told apart by what changes."""
+        columns = {f.attname: getattr(row, f.attname) for f in Result._meta.concrete_fields if f.name != "id"}
+        return Result(**{**columns, **self._stamp()})
+
+    def _stamp(self) -> dict[str, Any]:
+        """The fact columns, without saying yet that anything changed."""
+        before = self.entry.changed
+        columns = self.entry.stamp()
+        self.entry.changed = before
+        return columns
+
+
+def _mark(heads: Iterable[ResultHead]) -> None:
+    """Of results that are alike within a minute, all but one do not count."""
+    alike: dict[str, list[ResultHead]] = {}
+    for head in heads:
+        head.suspect = False
+        if head.active and not head.likeness.endswith("|||"):
+            alike.setdefault(head.likeness, []).append(head)
+    for rows in alike.values():
+        found = suspects((h.lineage, h.collected_at, h.first_recorded_at, h.accepted) for h in rows)
+        for head in rows:
+            head.suspect = head.lineage in found
+
+
+def _save(heads: Iterable[ResultHead]) -> None:
+    columns = [
+        f.name for f in ResultHead._meta.concrete_fields if f.name not in ("lineage", "patient", "site")
+    ]
+    ResultHead.objects.bulk_create(
+        list(heads), update_conflicts=True, unique_fields=["lineage"], update_fields=columns
+    )
+
+
+def content_hash(row: Result) -> str:
+    """The version's content: equal content of one result is one version."""
+    return keys.content_hash(
+        (
+            row.status,
+            row.comparator,
+            row.value if row.value is not None else row.value_text,
+            row.code,
+            row.unit,
+            "" if row.reference_low is None else row.reference_low,
+            "" if row.reference_high is None else row.reference_high,
+            row.assay,
+            row.collected_at.astimezone(UTC),
+            row.reported_at.astimezone(UTC) if row.reported_at else "",
+            *(("accepted",) if row.accepted else ()),
+        )
+    )
+
+
+def _same(first: Result, second: Result) -> bool:
+    names = ("status", "comparator", "value", "code", "reference_low", "reference_high", "collected_at")
+    return all(getattr(first, n) == getattr(second, n) for n in names)
