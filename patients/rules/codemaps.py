@@ -82,7 +82,7 @@ def analyte_of(codings: Iterable[Coded], unit: str, rules: SourceRules, catalog:
         return Found(fault="unmapped-code")
     if analytes:
         return next(f for f in found if f.analyte != UNTRACKED)
-    known = found or any(c.system == LOINC for c in told)
+    known = found or any(c.system == LOINC and loinc_valid(c.code) for c in told)
     return Found(fault="untracked" if known else "unmapped-code")
 
 
