@@ -62,6 +62,14 @@ def parse_value(text: str, analyte: Analyte, *, decimal: str = ".", rule: str = 
     return Value(text=text, fault="value-unparseable")
 
 
+def plain_number(text: str, decimal: str = ".") -> Decimal | None:
+    """A text that is a number and nothing else; None for any other."""
+    trimmed = text.strip()
+    if not re.fullmatch(NUMBER.format(point=re.escape(decimal)), trimmed):
+        return None
+    return Decimal(trimmed.replace(decimal, "."))
+
+
 def _number(text: str, analyte: Analyte, decimal: str) -> Value | None:
     """A comparator with a number or a titer 1:N, possibly followed by one of the analyte's units."""
     digits = NUMBER.format(point=re.escape(decimal))
