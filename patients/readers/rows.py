@@ -31,13 +31,14 @@ class Mapped:
     constants: Mapping[str, str] = field(default_factory=dict)
     date_formats: Sequence[str] = ()
     key: Sequence[str] = ()
+    decimal: str = ""
     timezone: str = "UTC"
 
 
 def parcels(rows: Iterable[Sequence[str]], mapping: Mapped) -> Iterator[Parcel]:
     """Runs of rows (numbered from 1 below the header). Raises Unreadable for the file as a whole."""
     lines = iter(rows)
-    positions = _positions(next(lines, None), mapping)
+    positions = _positions(next((row for row in lines if any(cell.strip() for cell in row)), None), mapping)
     run: list[ResultEnvelope] = []
     for number, row in enumerate(lines, start=1):
         if number > MAX_ROWS:
@@ -92,6 +93,7 @@ def _envelope(
         codings=_codings(cells),
         value=get("value", ""),
         unit=get("unit", ""),
+        decimal=mapping.decimal,
         collected=collected,
         bad_time=bad,
         reported_at=reported if isinstance(reported, datetime) else None,

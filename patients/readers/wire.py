@@ -9,8 +9,9 @@ from typing import Any
 from patients.readers.envelope import Coding, Named, PatientNumber, ResultEnvelope
 
 TEXTS = (
-    "analyte", "code_text", "value", "spoken", "coded", "unit", "decimal", "reference_low",
-    "reference_high", "reference_unit", "reference_text", "flag", "assay", "method", "lab", "note", "status", "source", "source_id", "raw",
+    "analyte", "code_text", "value", "spoken", "coded", "unit", "decimal", "reference_low", "reference_high",
+    "reference_unit", "reference_text", "flag", "assay", "method", "lab", "note", "status", "source",
+    "source_id", "raw",
 )  # fmt: skip
 FLAGS = ("bad_time", "laboratory", "attachment")
 
