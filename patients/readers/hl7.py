@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from patients.readers.envelope import Unreadable
 
-ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
+ENVELOPES = frozenset({b"FHS", b"BHS", b"BTS", b"FTS"})
+BEGINNINGS = ENVELOPES | {b"MSH"}
 CHARSETS = {
     "ASCII": "ascii", "US-ASCII": "ascii", "UNICODE UTF-8": "utf-8", "UTF-8": "utf-8", "UTF8": "utf-8",
     "UNICODE": "utf-8", "8859": "latin-1", **{f"8859{sep}{n}": f"iso8859-{n}" for n in range(1, 16) if n != 12
@@ -98,15 +99,16 @@ def messages(stream: BinaryIO) -> Iterator[bytes]:
     current: list[bytes] = []
     seen = size = 0
     for line in _lines(stream):
-        starts, wraps = _begins(line, (b"MSH",)), _begins(line, ENVELOPES)
-        if (starts or wraps) and current:
+        begins = _begins(line)
+        starts = begins and line[:1] == b"M"
+        if begins and current:
             yield b"\r".join(current)
             current, size = [], 0
         if starts or (current and line):
             current.append(line)
             size += len(line) + 1
             seen += starts
-        elif line.strip() and not seen and not wraps:
+        elif line.strip() and not seen and not begins:
             raise Unreadable("unknown-format", "is no HL7 version 2: it does not begin with MSH")
         if size > MAX_MESSAGE:
             raise Unreadable("too-large", f"holds a message of more than {MAX_MESSAGE >> 20} MB")
@@ -116,9 +118,9 @@ def messages(stream: BinaryIO) -> Iterator[bytes]:
         raise Unreadable("unreadable", "holds no message")
 
 
-def _begins(line: bytes, names: tuple[bytes, ...]) -> bool:
-    """Whether a line is one of these segments; text that merely begins with the same letters is not."""
-    return line[:3] in names and not line[3:4].isalnum() and not line[3:4].isspace()
+def _begins(line: bytes) -> bool:
+    """Whether a line begins a message or a batch; text that merely begins with the same letters does not."""
+    return line[:3] in BEGINNINGS and not line[3:4].isalnum() and not line[3:4].isspace()
 
 
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
@@ -149,8 +151,9 @@ def _refuse_utf16(chunk: bytes) -> None:
 
 def _bare(line: bytes) -> bytes:
     bare = line.strip(b"\x0b").removeprefix(b"\xef\xbb\xbf").strip(b"\x0b")
-    trimmed = bare.lstrip()
-    return trimmed if _begins(trimmed, (b"MSH", *ENVELOPES)) else bare
+    if bare[:1].isspace() and _begins(bare.lstrip()):
+        return bare.lstrip()
+    return bare
 
 
 def parse(data: bytes) -> Message:
@@ -217,10 +220,10 @@ def _whole(lines: list[str], marks: Delimiters) -> Iterator[str]:
 
 def _as_segment(line: str, marks: Delimiters) -> str:
     """The line if it is a segment, without the indent of a known one; else ""."""
-    for text in (line, line.lstrip()):
-        if SEGMENT.fullmatch(text[:3]) and text[3:4] in ("", marks.field):
-            return text if text is line or text[:3] in INDENTED else ""
-    return ""
+    if not line[0].isspace():
+        return line if line[3:4] in ("", marks.field) and SEGMENT.fullmatch(line[:3]) else ""
+    bare = line.lstrip()
+    return bare if bare[:3] in INDENTED and bare[3:4] == marks.field else ""
 
 
 def _segment(line: str, marks: Delimiters, number: int) -> Segment:

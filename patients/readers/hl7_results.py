@@ -17,6 +17,7 @@ from patients.readers.ranges import limits
 from patients.rules.codemaps import SourceRules, normal_system
 from patients.rules.qualitative import coded_meaning
 
+SPECIMEN_FIRST = frozenset({"R22", "R23"})
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "OPU"})
 STATUSES = {
     "F": "final", "V": "final", "B": "final", "U": "promote", "C": "corrected", "A": "amended",
@@ -84,6 +85,7 @@ class _Reader:
         self.message, self.index, self.rules, self.barred = message, index, rules, barred
         self.zone: tzinfo = stated_offset(message.header.component(7, 1)) or zone_of(rules.timezone)
         self.sent = self._time(message.header.component(7, 1))
+        self.specimen_first = message.header.component(9, 2).upper() in SPECIMEN_FIRST
 
     def items(self) -> Iterator[ResultEnvelope]:
         for order in self._orders():
@@ -106,22 +108,18 @@ class _Reader:
             if segment.name == "PID":
                 named, before = self._named(segment), []
             elif segment.name == "SPM":
-                if orders and orders[-1].named is named and not self._specimen_first():
+                if orders and orders[-1].named is named and not self.specimen_first:
                     orders[-1].specimens.append(segment)
                 before = [segment]
             elif segment.name == "OBR":
                 number += 1
-                orders.append(_Order(number, segment, named, list(before) if self._specimen_first() else []))
+                orders.append(_Order(number, segment, named, list(before) if self.specimen_first else []))
             elif segment.name == "OBX":
                 if not orders or orders[-1].named is not named:
                     orders.append(_Order(0, None, named, list(before)))
                 notes = []
                 orders[-1].observations.append((segment, notes))
         return orders
-
-    def _specimen_first(self) -> bool:
-        """In OUL^R22 a specimen stands before its orders; elsewhere it follows them."""
-        return self.message.header.component(9, 2).upper() in ("R22", "R23")
 
     def _named(self, pid: Segment) -> Named:
         numbers = [self._number(pid, text) for text in pid.repetitions(3)]
