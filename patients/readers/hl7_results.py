@@ -329,6 +329,8 @@ def _value(group: Sequence[Segment]) -> _Value:
 def _structured(obx: Segment, text: str) -> _Value:
     """SN: comparator, number, separator, number."""
     comparator, first, separator, second = (obx.components(5) + ["", "", "", ""])[:4]
+    if comparator and (first or separator) and not re.fullmatch("[<>=≤≥]{1,2}", comparator):
+        return _Value(text=text, faults=("value-unparseable",))
     if not separator:
         return _Value(text=text, spoken=f"{comparator}{first}", faults=("sn-separator",) if second else ())
     if separator == ":":
