@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from patients.readers import fhir_results, files, hl7_results, sheet, table, wire
+from patients.readers import fhir_results, files, hl7_results, hl7_values, sheet, table, wire
 from patients.readers.envelope import Parcel, Unreadable
 from patients.readers.rows import Mapped
 from tests.readers.messages import (
@@ -180,7 +180,7 @@ def test_every_observation_is_one_item(segments: list[str]) -> None:
     found = parcels(message(*segments))[0]
     joined = sum(item.raw.count("OBX|") + (item.raw == "OBX") for item in found.items)
     assert joined == len([s for s in segments if s])
-    texts = [s for s in segments if s.split("|")[2:3] and s.split("|")[2].upper() in hl7_results.TEXTS]
+    texts = [s for s in segments if s.split("|")[2:3] and s.split("|")[2].upper() in hl7_values.TEXTS]
     if not texts:
         assert len(found.items) == len(segments)
     kept(found)
