@@ -26,6 +26,8 @@ def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
     except csv.Error as error:
         reason = "too-large" if "field limit" in str(error) else "unreadable"
         raise Unreadable(reason, f"is no CSV that can be read: {error}") from error
+    finally:
+        text.detach()
 
 
 def _with(header: str, rest: io.TextIOBase) -> Iterator[str]:
