@@ -19,7 +19,6 @@ ANALYTES = "urn:daymark:analyte"
 TASK_KINDS = "urn:daymark:task-kind"
 TASK_STATES = "urn:daymark:task-state"
 REASONS = "urn:daymark:factor-use-reason"
-PRODUCTS = "urn:daymark:product"
 US_CORE = "http://hl7.org/fhir/us/core/StructureDefinition/us-core-"
 CARE_PLAN_CATEGORIES = "http://hl7.org/fhir/us/core/CodeSystem/careplan-category"
 
@@ -47,6 +46,28 @@ VALUES = {
 }
 UCUM_CODES = {"IU/dL": "[IU]/dL"}
 
+TASK_STATUS = {
+    "upcoming": "requested",
+    "open": "ready",
+    "overdue": "ready",
+    "missed": "failed",
+    "done": "completed",
+    "done_out_of_window": "completed",
+    "waived": "cancelled",
+    "cancelled": "cancelled",
+}
+TASK_STATUSES = (
+    "draft", "requested", "received", "accepted", "rejected", "ready", "cancelled", "in-progress", "on-hold",
+    "failed", "completed", "entered-in-error",
+)  # fmt: skip
+CARE_PLAN_STATUSES = (
+    "draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown",
+)  # fmt: skip
+ADMINISTRATION_STATUSES = (
+    "in-progress", "not-done", "on-hold", "completed", "entered-in-error", "stopped", "unknown",
+)  # fmt: skip
+INFUSION_STATUS = {"complete": "completed", "partial": "stopped"}
+
 
 def category(analyte: Analyte) -> str:
     """The observation category of an analyte."""
@@ -73,3 +94,15 @@ def ucum(unit: str) -> str:
 def mrn_system(site: str) -> str:
     """The identifier system of a site's medical record numbers."""
     return f"urn:daymark:mrn:{site}"
+
+
+def care_plan_status(phase: str) -> str:
+    """A pathway is active until its last phase is over."""
+    return "completed" if phase == "closed" else "active"
+
+
+def infusion_status(outcome: str, volume_ml: Decimal, retracted: bool) -> str:
+    """Anything given and broken off was stopped; nothing given was not done."""
+    if retracted:
+        return "entered-in-error"
+    return INFUSION_STATUS.get(outcome, "stopped" if volume_ml > 0 else "not-done")

@@ -12,12 +12,9 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Q, QuerySet
 
-from patients.data import catalog
 from patients.errors import Fault, Malformed
-from patients.models import Patient, Result, ResultHead
-from workflow.rules import fhir_codes as codes
 from workflow.selectors import fhir_parameters as by
 from workflow.selectors.fhir_parameters import Condition
 
@@ -95,92 +92,3 @@ def _behind(key: Key, after: Sequence[str]) -> Q:
     first, *rest = key
     behind = Q(**{f"{first}__gt": after[0]})
     return behind | Q(**{first: after[0]}) & _behind(tuple(rest), after[1:]) if rest else behind
-
-
-def patients() -> QuerySet[Patient]:
-    return Patient.objects.select_related("site")
-
-
-def results() -> QuerySet[Result]:
-    """The version of each result that counts, or its last one when none does; never the twin of another."""
-    head = ResultHead.objects.filter(lineage=OuterRef("lineage"), result=OuterRef("pk"), suspect=False)
-    return Result.objects.filter(Exists(head))
-
-
-def versions(rows: Sequence[Result]) -> dict[UUID, int]:
-    """How many versions each result has, in one query."""
-    counted = Result.objects.filter(lineage__in=[r.lineage for r in rows]).values_list("lineage")
-    return dict(counted.annotate(number=Count("pk")))
-
-
-def lineage_of(pk: UUID) -> UUID | None:
-    """The result that a version's id belongs to."""
-    return Result.objects.filter(pk=pk).values_list("lineage", flat=True).first()
-
-
-def _by_loinc(code: str) -> Q | None:
-    """Rows that carry a LOINC code: as the analyte's own, or as the one they were reported with."""
-    analyte = catalog().analytes.get(catalog().by_loinc.get(code, ""))
-    if analyte is None:
-        return None
-    rows = Q(analyte=analyte.code)
-    return rows if code == analyte.loinc[0] else rows & Q(loinc=code) & (Q(factor=1) | Q(factor=None))
-
-
-def _by_analyte(code: str) -> Q | None:
-    return Q(analyte=code) if code in catalog().analytes else None
-
-
-def _by_category(code: str) -> Q | None:
-    found = [a.code for a in catalog().analytes.values() if codes.category(a) == code]
-    return Q(analyte__in=found) if found else None
-
-
-def _identified(value: str) -> Q:
-    """`number` or `system|number`, the system being that of the site."""
-    system, bar, number = value.rpartition("|")
-    site = system.removeprefix(codes.mrn_system(""))
-    if not bar:
-        return Q(mrn=number)
-    return Q(mrn=number, site__code=site) if system == codes.mrn_system(site) else by.NOTHING
-
-
-PATIENT = by.reference("patient_id", "Patient")
-STREAMS: dict[str, tuple[Stream, ...]] = {
-    "Patient": (
-        Stream(
-            patients,
-            ("id",),
-            "pk",
-            {
-                "_id": by.identity("pk"),
-                "identifier": _identified,
-                "family": by.start("family_name"),
-                "given": by.start("given_name"),
-                "name": by.start("family_name", "given_name"),
-                "birthdate": by.days("birth_date"),
-            },
-        ),
-    ),
-    "Observation": (
-        Stream(
-            results,
-            ("collected_at", "lineage"),
-            "lineage",
-            {
-                "_id": by.identity("lineage"),
-                "_lastUpdated": by.instants("recorded_at"),
-                "patient": PATIENT,
-                "subject": PATIENT,
-                "code": by.token({codes.LOINC: _by_loinc, codes.ANALYTES: _by_analyte}),
-                "category": by.token({codes.CATEGORIES: _by_category}),
-                "status": by.word(
-                    "http://hl7.org/fhir/observation-status",
-                    {theirs: Q(status=ours) for ours, theirs in codes.OBSERVATION_STATUS.items()},
-                    codes.OBSERVATION_STATUSES,
-                ),
-                "date": by.moments("collected_on", "collected_at", "precision"),
-            },
-        ),
-    ),
-}

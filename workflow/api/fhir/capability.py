@@ -26,6 +26,7 @@ TYPES = {
     "category": "token",
     "status": "token",
     "date": "date",
+    "effective-time": "date",
 }
 BY_FORM = "By POST _search only, so that nothing personal stands in an address."
 

@@ -13,7 +13,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from patients.api.base import ApiView
-from patients.errors import NotFound
+from patients.errors import DomainError, NotFound
+from patients.models import Result
 from workflow.api.fhir import asked as reading
 from workflow.api.fhir import bundle
 from workflow.api.fhir.asked import Asked
@@ -22,6 +23,13 @@ from workflow.api.fhir.kinds import KINDS, Kind
 from workflow.api.fhir.negotiation import FhirNegotiation
 from workflow.api.fhir.outcome import of_problem
 from workflow.selectors import fhir
+
+
+class Gone(DomainError):
+    status = 410
+    code = "gone"
+    title = "This was replaced"
+
 
 Given = Mapping[str, Sequence[str]]
 
@@ -113,8 +121,11 @@ class Read(FhirView):
         return Response(resource, headers=headers)
 
     def elsewhere(self, pk: UUID) -> Response:
-        """A version's id leads to its result; nothing else leads anywhere."""
-        moved = fhir.lineage_of(pk) if self.kind.name == "Observation" else None
-        if moved is None:
-            raise NotFound(f"There is no such {self.kind.name}.")
-        return Response(status=301, headers={"Location": f"{self.base()}{self.kind.name}/{moved}"})
+        """A version's id leads to its result; that of a corrected fact says what took its place."""
+        name, row = self.kind.name, self.kind.successor(pk)
+        if row is None:
+            raise NotFound(f"There is no such {name}.")
+        self.require_at(row.site_id)
+        if isinstance(row, Result):
+            return Response(status=301, headers={"Location": f"{self.base()}{name}/{row.lineage}"})
+        raise Gone(f"This was corrected; see {name}/{row.pk}.")
