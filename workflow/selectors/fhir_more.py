@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
-from patients.models import FactorUse, Result
+from patients.models import Event, FactorUse, Patient, Result
 from workflow.models import Infusion, Pathway, TaskDue
 
 
@@ -20,6 +22,19 @@ def versions(rows: Sequence[Result]) -> dict[UUID, int]:
 def version(pk: UUID) -> Result | None:
     """The version of a result with this id."""
     return Result.objects.filter(pk=pk).first()
+
+
+def standing(model: type[Any]) -> QuerySet[Any]:
+    """Facts that no other fact supersedes; retracted ones too."""
+    newer = model.objects.filter(supersedes=OuterRef("pk"), patient_id=OuterRef("patient_id"))
+    rows: QuerySet[Any] = model.objects.filter(~Exists(newer))
+    return rows
+
+
+def deaths(rows: Sequence[Patient]) -> dict[UUID, date]:
+    """The day of death of those who died, in one query."""
+    died = standing(Event).filter(patient__in=[r.pk for r in rows], kind="death", retracted=False)
+    return dict(died.values_list("patient_id", "from_on"))
 
 
 def fulfilments(rows: Sequence[TaskDue]) -> dict[str, UUID]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -14,6 +13,7 @@ from workflow.models import Infusion, Pathway, TaskDue
 from workflow.rules import fhir_codes as codes
 from workflow.selectors import fhir_parameters as by
 from workflow.selectors.fhir import Stream
+from workflow.selectors.fhir_more import standing
 from workflow.selectors.fhir_parameters import Condition
 from workflow.selectors.lists import state_now
 
@@ -64,23 +64,22 @@ def tasks() -> QuerySet[TaskDue]:
 
 
 def infusions() -> QuerySet[Infusion]:
-    return _standing(Infusion).select_related("patient__pathway")
+    return standing(Infusion).select_related("patient__pathway")
 
 
 def factor_uses() -> QuerySet[FactorUse]:
-    return _standing(FactorUse)
-
-
-def _standing(model: type[Any]) -> QuerySet[Any]:
-    """Facts that no other fact supersedes; retracted ones too."""
-    newer = model.objects.filter(supersedes=OuterRef("pk"), patient_id=OuterRef("patient_id"))
-    return model.objects.filter(~Exists(newer))  # type: ignore[no-any-return]
+    return standing(FactorUse)
 
 
 def _grouped(column: str, theirs: Mapping[str, str]) -> dict[str, Q]:
     """For each of FHIR's words the rows whose column holds one of ours that it stands for."""
     words = set(theirs.values())
     return {word: Q(**{f"{column}__in": [ours for ours, w in theirs.items() if w == word]}) for word in words}
+
+
+def _assessing(code: str) -> Q | None:
+    """Every care plan has the one category of US Core."""
+    return Q(patient__isnull=False) if code == "assess-plan" else None
 
 
 GIVEN = Q(retracted=False)
@@ -136,7 +135,7 @@ CARE_PLANS: dict[str, Condition] = {
         _grouped("phase", {phase: codes.care_plan_status(phase) for phase in PHASES}),
         codes.CARE_PLAN_STATUSES,
     ),
-    "category": by.token({codes.CARE_PLAN_CATEGORIES: lambda c: Q() if c == "assess-plan" else None}),
+    "category": by.token({codes.CARE_PLAN_CATEGORIES: _assessing}),
 }
 TASKS: dict[str, Condition] = {
     "_id": by.identity("pk"),

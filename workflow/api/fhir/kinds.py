@@ -43,7 +43,8 @@ class Kind:
 
 
 def _patients(rows: Sequence[Any]) -> list[Resource]:
-    return [patient(row) for row in rows]
+    deaths = more.deaths(rows)
+    return [patient(row, deaths.get(row.pk)) for row in rows]
 
 
 def _observations(rows: Sequence[Any]) -> list[Resource]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from patients.models import Patient
@@ -10,7 +11,7 @@ from workflow.rules import fhir_codes as codes
 Resource = dict[str, Any]
 
 
-def patient(row: Patient) -> Resource:
+def patient(row: Patient, died_on: date | None) -> Resource:
     """With US Core's must-have elements: identifier, name, gender, birth date."""
     body: Resource = {
         "resourceType": "Patient",
@@ -23,6 +24,8 @@ def patient(row: Patient) -> Resource:
         "birthDate": row.birth_date.isoformat(),
         "managingOrganization": {"display": row.site.name},
     }
+    if died_on is not None:
+        body["deceasedDateTime"] = died_on.isoformat()
     if row.merged_into is not None:
         body["link"] = [{"other": {"reference": f"Patient/{row.merged_into}"}, "type": "replaced-by"}]
     return body
