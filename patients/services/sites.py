@@ -61,11 +61,14 @@ def set_up(
     payload: Mapping[str, Any] | None = None,
     at: datetime | None = None,
 ) -> SiteSetting:
-    """Adds a dated setting (certification, holiday, override, escalation); the same one twice is one."""
-    same = SiteSetting.objects.filter(site=site, kind=kind, key=key, from_on=from_on, to_on=to_on)
-    found = same.filter(payload=dict(payload or {})).first()
-    if found is not None:
-        return found
+    """Adds a dated setting (certification, holiday, override, escalation); the same one twice is one.
+
+    The newest row decides, so a certification is ended by a row with an end, and begun again by one without.
+    """
+    rows = SiteSetting.objects.filter(site=site, kind=kind, key=key, from_on=from_on)
+    newest = rows.order_by("-recorded_at", "-pk").first()
+    if newest is not None and (newest.to_on, newest.payload) == (to_on, dict(payload or {})):
+        return newest
     return SiteSetting.objects.create(
         site=site,
         kind=kind,

@@ -29,7 +29,7 @@ from tests.rules.story import (
     result,
 )  # fmt: skip
 from workflow import data
-from workflow.rules.facts import AuthorizationFact, History, KitFact, WaitingItem, known
+from workflow.rules.facts import AuthorizationFact, History, KitFact, Setting, WaitingItem, known
 from workflow.rules.gates import breakpoints, judge
 
 FOLDER = Path(__file__).parent.parent / "scenarios" / "gates"
@@ -55,7 +55,7 @@ def told(lacks: list[str], row: dict[str, Any]) -> History:
         "attestations": sworn,
         "regimens": [] if "regimens" in gone else met["regimens"],
         "bleeds": [bleed(on, life_threatening=grave) for on, grave in row.get("bleeds", [])],
-        "settings": [certified(*row.get("certified", [date(2020, 1, 1)]))],
+        "settings": _certifications(row),
         "kits": _kits(row),
         "waiting": _waiting(row),
         "authorizations": _authorizations(row),
@@ -63,6 +63,12 @@ def told(lacks: list[str], row: dict[str, Any]) -> History:
     }
     facts["regimens"] = [*facts["regimens"], *(regimen(*r) for r in row.get("regimens", []))]
     return history(**facts, person=replace(PERSON, birth_date=row.get("born", PERSON.birth_date)))
+
+
+def _certifications(row: dict[str, Any]) -> list[Setting]:
+    """In the reverse order of recording, because their order must not matter."""
+    spans = [row.get("certified", [date(2020, 1, 1)]), *row.get("certified_then", [])]
+    return [certified(*span, row=i) for i, span in enumerate(spans)][::-1]
 
 
 def _kits(row: dict[str, Any]) -> list[KitFact]:
@@ -243,4 +249,5 @@ def test_places_of_service() -> None:
 
     assert allowed_places(protocol("us-standard")) == ("19", "21", "22")
     assert set(allowed_places(protocol("tx-medicaid"))) == {"11", "19", "21", "22"}
+    assert allowed_places(protocol("label-us")) == allowed_places(protocol("ca-cda")) == ()
     assert data.codes("policy") == {"label-us", "us-standard", "ca-cda", "tx-medicaid"}

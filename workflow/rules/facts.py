@@ -229,6 +229,11 @@ class Setting:
     to_on: date | None = None
     payload: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def order(self) -> tuple[datetime, date, date]:
+        """Sorts rows of one key: the last one decides."""
+        return (self.recorded_at, self.from_on or date.min, date.min if self.to_on is None else self.to_on)
+
     def holds(self, on: date) -> bool:
         return (self.from_on is None or self.from_on <= on) and (self.to_on is None or on <= self.to_on)
 

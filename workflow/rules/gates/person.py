@@ -176,7 +176,11 @@ def site_of_care(ask: Question) -> GateVerdict:
 
 
 def certified(facts: PatientFacts, pathway: str, on: date) -> bool:
-    return any(s.kind == "certification" and s.key == pathway and s.holds(on) for s in facts.settings)
+    """By the newest recorded row that begins by that date: a later row ends or revokes an earlier one."""
+    rows = [s for s in facts.settings if s.kind == "certification" and s.key == pathway]
+    begun = [s for s in rows if s.from_on is None or s.from_on <= on]
+    newest = max(begun, key=lambda s: s.order, default=None)
+    return newest is not None and newest.holds(on) and not newest.payload.get("revoked")
 
 
 def authorization(ask: Question) -> GateVerdict:

@@ -19,12 +19,15 @@ POSITIVE = frozenset({"positive", "detected"})
 def found(row: ResultFact | None) -> bool | None:
     """Whether genome (or antigen, antibody) was found; None when the report does not say.
 
-    A bound such as "<10 IU/mL" is below quantification, which is not the same as "not detected".
+    A bound such as "<10 IU/mL" is below quantification, which is not the same as "not detected": a word
+    beside the bound decides.
     """
     if row is None:
         return None
+    if row.code in POSITIVE or row.code in NEGATIVE:
+        return row.code in POSITIVE
     if row.value is None:
-        return True if row.code in POSITIVE else False if row.code in NEGATIVE else None
+        return None
     return None if row.comparator in ("<", "<=") else row.value > 0
 
 
@@ -78,7 +81,8 @@ def reflex(ask: Question) -> GateVerdict:
     """A screening test, and the genome when it is positive (hepatitis C, HIV).
 
     Screening negative passes. Positive needs the genome: not detected passes (resolved), or a load below
-    `limit` where the policy has one (controlled); otherwise it excludes.
+    `limit` where the policy has one (controlled); otherwise it excludes. Where a limit decides, "detected"
+    without a number says nothing about it.
     """
     gate, limit = ask.gate, ask.gate["limit"]
     screen, genome = ask.newest(gate["screen"]), ask.newest(gate["confirm"])
@@ -114,8 +118,10 @@ def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
     if genome is None:
         return None
     limit = ask.gate["limit"]
-    if genome.value is None or limit is None:
+    if limit is None:
         return found(genome)
+    if genome.value is None:
+        return False if genome.code in NEGATIVE else None
     under = below(genome.comparator, genome.value, limit)
     return None if under is None else not under
 
@@ -133,11 +139,11 @@ def _left_open(ask: Question, genome: ResultFact | None, limit: Decimal | None) 
     """A genome result that neither excludes nor clears, however old: only a newer one is an answer."""
     if genome is None:
         return None
-    if genome.value is None:
+    if genome.value is None and (limit is None or genome.code not in POSITIVE):
         return _unclear(ask, [genome])
     if limit is None:
         return _detection_not_stated(ask, genome) if found(genome) is None else None
-    if below(genome.comparator, genome.value, limit) is not None:
+    if _loaded(ask, genome) is not None:
         return None
     return ask.verdict(
         "indeterminate",
