@@ -108,7 +108,7 @@ def _authorizations(row: dict[str, Any]) -> list[AuthorizationFact]:
     return [
         AuthorizationFact(
             id=name("pa"), recorded_at=moment(-20), payer="Sample", number="1", status=status, submitted_on=day(-20),
-            decided_on=None, valid_from=None if first is None else day(first), valid_to=None if last is None else day(last),
+            decided_on=day(row["decided"]) if "decided" in row else None, valid_from=None if first is None else day(first), valid_to=None if last is None else day(last),
         )
     ]  # fmt: skip
 

@@ -10,13 +10,14 @@ and the like say when it was true. Dates are the site's local calendar dates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from patients.rules.versions import active_facts, current
 
@@ -209,13 +210,23 @@ class Act(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingItem:
-    """A received item that is no fact yet: it waits on the quarantine desk."""
+    """A received item that is no fact yet: it waits on the quarantine desk until it is resolved."""
 
     id: UUID
     analyte: str
     reason: str
     received_at: datetime
     collected_on: date | None = None
+    resolved_at: datetime | None = None
+
+    def waits(self, as_of: date, as_known_at: datetime | None) -> bool:
+        """Whether it waited at that instant (None: now); one collected after `as_of` is left out."""
+        if self.collected_on is not None and self.collected_on > as_of:
+            return False
+        if as_known_at is None:
+            return self.resolved_at is None
+        resolved = self.resolved_at is not None and self.resolved_at <= as_known_at
+        return self.received_at <= as_known_at and not resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +370,7 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
         results=results,
         former=former,
         conflicts=conflicts,
-        waiting=tuple(w for w in history.waiting if as_known_at is None or w.received_at <= as_known_at),
+        waiting=tuple(w for w in history.waiting if w.waits(as_of, as_known_at)),
         bleeds=_dated(history.bleeds, as_known_at, "onset_on", as_of),
         factor_uses=_dated(history.factor_uses, as_known_at, "given_on", as_of),
         regimens=_dated(history.regimens, as_known_at, "from_on", as_of),
@@ -369,7 +380,7 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
         draws=_dated(history.draws, as_known_at, "drawn_on", as_of),
         infusion=_infusion(history.infusions, acts, as_known_at, as_of),
         kits=_dated(history.kits, as_known_at, "ordered_on", as_of),
-        authorizations=tuple(_kept(history.authorizations, as_known_at)),
+        authorizations=tuple(_authorizations(history, as_of, as_known_at)),
         acts=tuple(acts),
     )
 
@@ -410,6 +421,25 @@ def _result_order(row: ResultFact) -> tuple[Any, ...]:
     return (row.collected_at, row.reported_at or row.collected_at, row.content_hash, row.recorded_at, row.id)
 
 
+def _authorizations(
+    history: History, as_of: date, as_known_at: datetime | None
+) -> Iterator[AuthorizationFact]:
+    """Each as it stood on `as_of`: before the payer decided, one that was submitted waits."""
+    for row in _kept(history.authorizations, as_known_at):
+        submitted, decided = _authorization_dates(row, history.timezone)
+        if decided <= as_of:
+            yield row
+        elif submitted <= as_of:
+            yield replace(row, status="submitted", decided_on=None, valid_from=None, valid_to=None)
+
+
+def _authorization_dates(row: AuthorizationFact, timezone: str) -> tuple[date, date]:
+    """When it was submitted and when it came to stand as recorded: by its dates, else when it was recorded."""
+    recorded = row.recorded_at.astimezone(ZoneInfo(timezone)).date()
+    decided = row.decided_on or row.submitted_on or recorded
+    return row.submitted_on or decided, decided
+
+
 def _infusion(
     rows: tuple[InfusionFact, ...], acts: list[Act], as_known_at: datetime | None, as_of: date
 ) -> InfusionFact | None:
@@ -443,6 +473,9 @@ def next_true_on(history: History, *, after: date, as_known_at: datetime | None 
     dated += [(i.recorded_at, i.day0) for i in history.infusions]
     dated += [(k.recorded_at, k.ordered_on) for k in history.kits]
     dated += [(a.recorded_at, a.true_on) for a in history.acts if a.kind not in UNDATED_ACTS]
+    dated += [(w.received_at, w.collected_on) for w in history.waiting if w.collected_on is not None]
+    for row in history.authorizations:
+        dated += [(row.recorded_at, on) for on in _authorization_dates(row, history.timezone)]
     return min(
         (on for at, on in dated if on > after and (as_known_at is None or at <= as_known_at)), default=None
     )

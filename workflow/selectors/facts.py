@@ -106,7 +106,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
     parts, parameters = [], []
     for name, (model, _) in SMALL.items():
         owner = "site_id" if name == "settings" else "patient_id"
-        only = " and state = 'waiting'" if name == "waiting" else ""
+        only = " and (state = 'waiting' or resolved_at is not null)" if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
             f" where {owner} = any(%s){only}"
@@ -173,7 +173,7 @@ def _setting(row: dict[str, Any]) -> Setting:
 
 
 def _waiting(row: dict[str, Any]) -> WaitingItem:
-    names = ("id", "analyte", "reason", "received_at", "collected_on")
+    names = ("id", "analyte", "reason", "received_at", "collected_on", "resolved_at")
     return WaitingItem(**{n: row[n] for n in names})
 
 
