@@ -22,9 +22,9 @@ from workflow.rules.facts import (
     Person,
     RegimenFact,
     ResultFact,
-    Setting,
     known,
 )
+from workflow.rules.site_settings import Setting
 
 DAY0 = date(2026, 3, 2)
 PERSON = Person(id=uuid5(NAMESPACE_OID, "story"), birth_date=date(1985, 5, 17), sex="male")

@@ -29,8 +29,9 @@ from tests.rules.story import (
     result,
 )  # fmt: skip
 from workflow import data
-from workflow.rules.facts import AuthorizationFact, History, KitFact, Setting, WaitingItem, known
+from workflow.rules.facts import AuthorizationFact, History, KitFact, WaitingItem, known
 from workflow.rules.gates import breakpoints, judge
+from workflow.rules.site_settings import Setting
 
 FOLDER = Path(__file__).parent.parent / "scenarios" / "gates"
 
@@ -187,13 +188,31 @@ def test_an_overridden_gate_is_waived_by_name_and_reason() -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-60, 60), st.sampled_from(["30", "60", "90"])), max_size=4),
+    st.lists(st.tuples(st.sampled_from(["ALT", "FIX_INH", "HBV_DNA"]), st.integers(-60, 60)), max_size=3),
+    st.lists(st.tuples(st.integers(-60, 60), st.sampled_from(["0.1", "0.9", "<0.7"])), max_size=4),
     st.sampled_from(["label-us", "us-standard"]),
 )
-def test_a_verdict_changes_at_breakpoints_only(alts: list[tuple[int, str]], policy: str) -> None:
+def test_a_verdict_changes_at_breakpoints_only(
+    alts: list[tuple[int, str]],
+    waiting: list[tuple[str, int]],
+    inhibitors: list[tuple[int, str]],
+    policy: str,
+) -> None:
     met = gates_met()
+    met["waiting"] = [
+        WaitingItem(
+            id=name("waiting", i),
+            analyte=a,
+            reason="unit-unknown",
+            received_at=moment(on),
+            collected_on=day(on),
+        )
+        for i, (a, on) in enumerate(waiting)
+    ]
     met["results"] = [
         *met["results"],
         *(result("ALT", on, v, uln="40", key=str(i)) for i, (on, v) in enumerate(alts)),
+        *(result("FIX_INH", on, v, key=str(i)) for i, (on, v) in enumerate(inhibitors)),
     ]
     facts = known(history(**met), as_of=day(60))
     for gate in protocol(policy).gates:
@@ -223,7 +242,7 @@ DRAWN = st.tuples(st.sampled_from(sorted(VALUES)), st.integers(-40, 0), st.integ
     st.integers(0, 20),
     st.sampled_from(["label-us", "us-standard"]),
 )
-def test_a_pass_lasts_exactly_to_its_last_valid_day(
+def test_a_pass_or_hold_lasts_exactly_to_its_last_valid_day(
     drawn: list[tuple[str, int, int]], consulted: bool, on: int, policy: str
 ) -> None:
     met = gates_met()
@@ -237,10 +256,10 @@ def test_a_pass_lasts_exactly_to_its_last_valid_day(
     for gate in protocol(policy).gates:
         verdict = judge(gate, facts, day(on), day(0))
         until = verdict.valid_until
-        if verdict.verdict != "pass" or until is None:
+        if verdict.verdict not in ("pass", "hold") or until is None:
             continue
         later = [judge(gate, facts, day(n), day(0)) for n in range(on, (until - day(0)).days + 2)]
-        assert [v.verdict == "pass" for v in later] == [*[True] * (len(later) - 1), False], gate.code
+        assert [v.verdict == verdict.verdict for v in later] == [*[True] * (len(later) - 1), False], gate.code
         assert {v.valid_until for v in later[:-1]} == {until}, gate.code
 
 

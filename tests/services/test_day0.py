@@ -18,7 +18,7 @@ from patients.services import sites
 from tests.factories.people import make_site
 from tests.services.ready import NOON, given, ready_patient
 from workflow.models import Infusion, InfusionSlot
-from workflow.services import infusions, plan
+from workflow.services import infusions, plan, settings
 
 BLOCKED_BY = [
     ("hemophilia-b-diagnosis", "diagnosis"), ("regimens", "indication"), ("no-prior-gene-therapy", "prior-gene-therapy"),
@@ -50,13 +50,13 @@ def test_a_site_that_is_not_certified_refuses(everywhere: None) -> None:
 
 def test_a_certificate_ends_by_a_later_row_and_begins_again_by_a_newer_one(site: Site) -> None:
     patient = ready_patient(site)
-    row: dict[str, Any] = {"site": site, "kind": "certification", "key": "hemgenix", "by": "test"}
-    since = date(2020, 1, 1)
-    sites.set_up(**row, from_on=since, to_on=date(2026, 2, 1))
+    row: dict[str, Any] = {"site": site, "pathway": "hemgenix", "by": "test", "from_on": date(2020, 1, 1)}
+    settings.certify(**row, to_on=date(2026, 2, 1))
+    sites.set_up(site=site, kind="certification", key="hemgenix", by="test", from_on=row["from_on"])
     with pytest.raises(Invalid) as error:
         record(patient)
     assert [f.extra["gate"] for f in error.value.faults] == ["site-of-care"]
-    again = [sites.set_up(**row, from_on=since) for _ in range(2)]
+    again = [settings.certify(**row) for _ in range(2)]
     assert again[0] == again[1]
     assert record(patient).day0 == date(2026, 3, 2)
 

@@ -17,9 +17,9 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from patients.rules.versions import active_facts, current
+from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,26 +230,6 @@ class WaitingItem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One dated row of a site's settings: certification, holiday or override of an assumption."""
-
-    kind: str
-    key: str
-    recorded_at: datetime
-    from_on: date | None = None
-    to_on: date | None = None
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def order(self) -> tuple[datetime, date, date]:
-        """Sorts rows of one key: the last one decides."""
-        return (self.recorded_at, self.from_on or date.min, date.min if self.to_on is None else self.to_on)
-
-    def holds(self, on: date) -> bool:
-        return (self.from_on is None or self.from_on <= on) and (self.to_on is None or on <= self.to_on)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
     id: UUID
     birth_date: date
@@ -357,16 +337,18 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
     """The facts true by `as_of` and recorded by `as_known_at` (None: all that is recorded).
 
     A status as of a past date equals what would have been shown on that date had everything been
-    recorded on its day. Plans, pins and enrolments count from when they were recorded only.
+    recorded on its day. Plans, pins and enrolments count from when they were recorded only. Of a site's own
+    numbers those count that were in force on Day 0, or on `as_of` before it.
     """
     results, former, conflicts = _results(history.results, as_of, as_known_at)
     acts = sorted(_kept(history.acts, as_known_at), key=lambda a: (a.recorded_at, a.id))
     acts = [a for a in acts if a.kind in UNDATED_ACTS or a.true_on <= as_of]
+    infusion = _infusion(history.infusions, acts, as_known_at, as_of)
     return PatientFacts(
         person=_person(history.person, acts),
         timezone=history.timezone,
         site_code=history.site_code,
-        settings=tuple(s for s in history.settings if as_known_at is None or s.recorded_at <= as_known_at),
+        settings=_settings(history, infusion.day0 if infusion else as_of, as_known_at),
         results=results,
         former=former,
         conflicts=conflicts,
@@ -378,7 +360,7 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
         events=_dated(history.events, as_known_at, "from_on", as_of),
         coverages=_dated(history.coverages, as_known_at, "from_on", as_of),
         draws=_dated(history.draws, as_known_at, "drawn_on", as_of),
-        infusion=_infusion(history.infusions, acts, as_known_at, as_of),
+        infusion=infusion,
         kits=_dated(history.kits, as_known_at, "ordered_on", as_of),
         authorizations=tuple(_authorizations(history, as_of, as_known_at)),
         acts=tuple(acts),
@@ -435,9 +417,13 @@ def _authorizations(
 
 def _authorization_dates(row: AuthorizationFact, timezone: str) -> tuple[date, date]:
     """When it was submitted and when it came to stand as recorded: by its dates, else when it was recorded."""
-    recorded = row.recorded_at.astimezone(ZoneInfo(timezone)).date()
-    decided = row.decided_on or row.submitted_on or recorded
+    decided = row.decided_on or row.submitted_on or local_day(row.recorded_at, timezone)
     return row.submitted_on or decided, decided
+
+
+def _settings(history: History, on: date, as_known_at: datetime | None) -> tuple[Setting, ...]:
+    rows = [s for s in history.settings if as_known_at is None or s.recorded_at <= as_known_at]
+    return in_force(rows, on, history.timezone)
 
 
 def _infusion(
@@ -474,6 +460,8 @@ def next_true_on(history: History, *, after: date, as_known_at: datetime | None 
     dated += [(k.recorded_at, k.ordered_on) for k in history.kits]
     dated += [(a.recorded_at, a.true_on) for a in history.acts if a.kind not in UNDATED_ACTS]
     dated += [(w.received_at, w.collected_on) for w in history.waiting if w.collected_on is not None]
+    for setting in history.settings:
+        dated += [(setting.recorded_at, on) for on in changes(setting, history.timezone)]
     for row in history.authorizations:
         dated += [(row.recorded_at, on) for on in _authorization_dates(row, history.timezone)]
     return min(

@@ -44,9 +44,9 @@ from workflow.rules.facts import (
     Person,
     RegimenFact,
     ResultFact,
-    Setting,
     WaitingItem,
 )
+from workflow.rules.site_settings import Setting
 
 RESULT_FIELDS = (
     "id", "recorded_at", "by", "supersedes", "retracted", "lineage", "analyte", "collected_at", "collected_on",

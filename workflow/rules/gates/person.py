@@ -7,6 +7,7 @@ from datetime import date
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import PatientFacts
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
+from workflow.rules.site_settings import deciding
 
 
 def birthday(born: date, years: int) -> date:
@@ -176,11 +177,9 @@ def site_of_care(ask: Question) -> GateVerdict:
 
 
 def certified(facts: PatientFacts, pathway: str, on: date) -> bool:
-    """By the newest recorded row that begins by that date: a later row ends or revokes an earlier one."""
+    """Certified for a pathway on that date, by the row of the site's settings that decides then."""
     rows = [s for s in facts.settings if s.kind == "certification" and s.key == pathway]
-    begun = [s for s in rows if s.from_on is None or s.from_on <= on]
-    newest = max(begun, key=lambda s: s.order, default=None)
-    return newest is not None and newest.holds(on) and not newest.payload.get("revoked")
+    return deciding(rows, on) is not None
 
 
 def authorization(ask: Question) -> GateVerdict:
