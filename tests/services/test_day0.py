@@ -14,10 +14,11 @@ from outcomes.selectors.status import patient_status
 from patients.access import everywhere
 from patients.errors import Conflict, Invalid
 from patients.models import Site
+from patients.services import sites
 from tests.factories.people import make_site
 from tests.services.ready import NOON, given, ready_patient
 from workflow.models import Infusion, InfusionSlot
-from workflow.services import infusions, plan
+from workflow.services import infusions, plan, settings
 
 BLOCKED_BY = [
     ("hemophilia-b-diagnosis", "diagnosis"), ("regimens", "indication"), ("no-prior-gene-therapy", "prior-gene-therapy"),
@@ -47,6 +48,19 @@ def test_a_site_that_is_not_certified_refuses(everywhere: None) -> None:
     assert [f.extra["gate"] for f in error.value.faults] == ["site-of-care"]
 
 
+def test_a_certificate_ends_by_a_later_row_and_begins_again_by_a_newer_one(site: Site) -> None:
+    patient = ready_patient(site)
+    row: dict[str, Any] = {"site": site, "pathway": "hemgenix", "by": "test", "from_on": date(2020, 1, 1)}
+    settings.certify(**row, to_on=date(2026, 2, 1))
+    sites.set_up(site=site, kind="certification", key="hemgenix", by="test", from_on=row["from_on"])
+    with pytest.raises(Invalid) as error:
+        record(patient)
+    assert [f.extra["gate"] for f in error.value.faults] == ["site-of-care"]
+    again = [settings.certify(**row) for _ in range(2)]
+    assert again[0] == again[1]
+    assert record(patient).day0 == date(2026, 3, 2)
+
+
 def test_with_all_gates_passing_it_is_recorded_and_starts_the_calendar(site: Site) -> None:
     patient = ready_patient(site)
     record(patient)
@@ -67,7 +81,7 @@ def test_a_second_infusion_is_a_conflict(site: Site) -> None:
 
 @pytest.mark.parametrize(("place", "policy", "allowed"), [
     ("22", "us-standard", True), ("19", "us-standard", True), ("11", "us-standard", False), ("49", "us-standard", False),
-    ("12", "tx-medicaid", False), ("11", "tx-medicaid", True),
+    ("12", "tx-medicaid", False), ("11", "tx-medicaid", True), ("12", "label-us", True),
 ])  # fmt: skip
 def test_place_of_service(site: Site, place: str, policy: str, allowed: bool) -> None:
     patient = ready_patient(site, policy=policy)

@@ -38,6 +38,9 @@ class GateVerdict:
     source: str = ""
     certainty: str = ""
     rule: str = ""
+    draw: tuple[str, ...] = ()
+    """Analytes to draw beyond those that must always be there, from `draw_from` on."""
+    draw_from: date | None = None
 
     @property
     def blocks(self) -> bool:

@@ -37,9 +37,10 @@ class Gate:
     indication: prophylaxis (bool), life_threatening (attestation code), repeated_bleeds (attestation code)
     prior-gene-therapy: attestation
     inhibitor: analytes (one), cutoff, retest_days, validity_days
-    titer-information: analytes (one), validity_days, order_from_days, order_to_days, attestation
+    titer-information: analytes (one), validity_days, negative_to (a bound up to it reads as negative),
+        order_from_days, order_to_days, attestation
     titer-threshold: the same and thresholds = ({assay, limit}, ...)  (titer must be below limit)
-    titer-negative: analytes (one), validity_days, order_from_days, order_to_days: any positive fails
+    titer-negative: analytes (one), validity_days, negative_to, order_from_days, order_to_days: any positive fails
     hepatitis-b: hbsag, anti_hbc, anti_hbc_igm, anti_hbs, dna (analyte codes), validity_days, consult,
         vaccine_days
     reflex: screen, confirm (analyte codes), validity_days, consult, limit (number or absent), name
@@ -51,6 +52,8 @@ class Gate:
     site-of-care: pathway (certification key), allowed_places (place-of-service codes)
     attestations: codes
     authorization: (none)
+
+    `under` is the pathway's own gate where a policy tightened it.
     """
 
     code: str
@@ -61,6 +64,7 @@ class Gate:
     source: Source
     params: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    under: Gate | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.params[name]

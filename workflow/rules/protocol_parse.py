@@ -151,14 +151,16 @@ def _overlaid(gate: Gate, overlay: Overlay | None) -> Gate:
         return gate
     kind = overlay.kind or gate.kind
     params, _ = completed({**gate.params, **overlay.params}, kind)
+    blocking = gate.blocking if overlay.blocking is None else overlay.blocking
     return replace(
         gate,
         kind=kind,
         authority=overlay.authority,
-        blocking=gate.blocking if overlay.blocking is None else overlay.blocking,
+        blocking=blocking,
         source=overlay.source,
         params=params,
         sources={**gate.sources, **overlay.sources},
+        under=replace(gate, blocking=blocking),
     )
 
 

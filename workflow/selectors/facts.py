@@ -44,10 +44,15 @@ from workflow.rules.facts import (
     Person,
     RegimenFact,
     ResultFact,
-    Setting,
     WaitingItem,
 )
+from workflow.rules.site_settings import Setting
 
+# A contradiction or repetition waits beside a result that counts: it casts no doubt on that one.
+NOT_OF_A_RESULT = (
+    " and (state = 'waiting' or resolved_at is not null)"
+    " and reason not in ('final-changed-without-correction', 'duplicate-suspect')"
+)
 RESULT_FIELDS = (
     "id", "recorded_at", "by", "supersedes", "retracted", "lineage", "analyte", "collected_at", "collected_on",
     "precision", "reported_at", "status", "value", "comparator", "code", "unit", "value_text", "unit_text",
@@ -106,7 +111,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
     parts, parameters = [], []
     for name, (model, _) in SMALL.items():
         owner = "site_id" if name == "settings" else "patient_id"
-        only = " and state = 'waiting'" if name == "waiting" else ""
+        only = NOT_OF_A_RESULT if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
             f" where {owner} = any(%s){only}"
@@ -173,7 +178,7 @@ def _setting(row: dict[str, Any]) -> Setting:
 
 
 def _waiting(row: dict[str, Any]) -> WaitingItem:
-    names = ("id", "analyte", "reason", "received_at", "collected_on")
+    names = ("id", "analyte", "reason", "received_at", "collected_on", "resolved_at")
     return WaitingItem(**{n: row[n] for n in names})
 
 

@@ -56,8 +56,9 @@ def judge_all(protocol: Protocol, facts: PatientFacts, on: date, today: date) ->
 
 
 def allowed_places(protocol: Protocol) -> tuple[str, ...]:
-    """Place-of-service codes at which the infusion may be given; empty when the protocol names none."""
-    return next((tuple(g["allowed_places"]) for g in protocol.gates if g.kind == "site-of-care"), ())
+    """Place-of-service codes at which the infusion may be given; empty when no blocking gate names any."""
+    named = (g for g in protocol.gates if g.kind == "site-of-care" and g.blocking)
+    return next((tuple(g["allowed_places"]) for g in named), ())
 
 
 def _overridden(verdict: GateVerdict, facts: PatientFacts, on: date) -> GateVerdict:
