@@ -43,45 +43,52 @@ def decisions(protocol: Protocol, alerts: Sequence[Alert]) -> Iterator[Task]:
         trigger = asking.get(alert.rule)
         if trigger is None:
             continue
-        due = alert.raised_on + timedelta(days=trigger.decision_due_days)
-        yield Task(
-            key=f"steroid-decision:{alert.id}",
-            kind="steroid-decision",
-            title=f"Decide on {trigger.title}",
-            opens_on=alert.raised_on,
-            due_on=due,
-            closes_on=due,
-            missed_on=missed_from(due, trigger.decision_grace_days),
-            obligations=("label-us",),
-            ended_as=_decision_ended(alert, due),
-            ended_on=alert.decided_on,
-            why=trigger.source.text,
-        )
-        if alert.superseded_evidence and alert.state == "acknowledged":
-            yield _review(alert, trigger)
+        yield _decision(alert, trigger)
+        if alert.review_asked_on is not None and alert.state != "withdrawn":
+            yield _review(alert, trigger, alert.review_asked_on)
+
+
+def _decision(alert: Alert, trigger: Trigger) -> Task:
+    due = alert.asked_on + timedelta(days=trigger.decision_due_days)
+    return Task(
+        key=f"steroid-decision:{alert.id}",
+        kind="steroid-decision",
+        title=f"Decide on {trigger.title}",
+        opens_on=alert.asked_on,
+        due_on=due,
+        closes_on=due,
+        missed_on=missed_from(due, trigger.decision_grace_days),
+        obligations=("label-us",),
+        ended_as=_decision_ended(alert, due),
+        ended_on=alert.answered_on,
+        why=trigger.source.text,
+        asked_at=alert.asked_at,
+    )
 
 
 def _decision_ended(alert: Alert, due: date) -> str | None:
     if alert.state == "withdrawn":
         return "cancelled"
-    if alert.decided_on is None or alert.state == "open":
+    if alert.state == "open" or alert.answered_on is None:
         return None
-    return "done" if alert.decided_on <= due else "done_out_of_window"
+    return "done" if alert.answered_on <= due else "done_out_of_window"
 
 
-def _review(alert: Alert, trigger: Trigger) -> Task:
+def _review(alert: Alert, trigger: Trigger, asked_on: date) -> Task:
     """A decision was made on a value that was corrected later."""
-    opens = alert.decided_on or alert.raised_on
-    due = opens + timedelta(days=trigger.decision_due_days)
+    due = asked_on + timedelta(days=trigger.decision_due_days)
     return Task(
         key=f"review:{alert.id}",
         kind="review",
         title=f"Review: {trigger.title} was decided on a superseded value",
-        opens_on=opens,
+        opens_on=asked_on,
         due_on=due,
         closes_on=due,
         missed_on=missed_from(due, trigger.decision_grace_days),
+        ended_as="done" if alert.review_done_on else None,
+        ended_on=alert.review_done_on,
         why="the value was corrected after the decision",
+        asked_at=alert.review_asked_at,
     )
 
 

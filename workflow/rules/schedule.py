@@ -188,6 +188,8 @@ def _told(task: Task, acts: Sequence[Act]) -> Task:
     for act in sorted(acts, key=lambda a: (a.recorded_at, a.id)):
         if act.kind == "assign":
             task = replace(task, assignee=act.payload["assignee"])
+        elif task.asked_at is not None and act.recorded_at < task.asked_at:
+            continue
         elif act.kind == "snooze":
             task = replace(task, snoozed_until=date.fromisoformat(act.payload["until"]))
         elif not task.fulfilled_by:
