@@ -153,5 +153,3 @@ def _ratio(value: Decimal, reference: Decimal | None) -> Decimal | None:
     if not reference:
         return None
     return (value / reference).quantize(CENT, ROUND_HALF_UP)
-
-

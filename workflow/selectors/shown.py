@@ -107,6 +107,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "obligations": list(task.obligations),
         "fulfilled_by": list(task.fulfilled_by),
         "why": task.why,
+        "mandatory": task.mandatory,
         "progress": {"have": task.have, "need": task.need},
         "assignee": task.assignee or None,
         "snoozed_until": day(task.snoozed_until),
@@ -154,7 +155,12 @@ def alert_json(alert: Alert) -> dict[str, Any]:
                 "confirmed": h.confirmed,
                 "superseded": h.superseded,
                 "other_values": [
-                    {"fact": f"result:{o.fact}", "value": number(o.value), "comparator": o.comparator, "unit": o.unit}
+                    {
+                        "fact": f"result:{o.fact}",
+                        "value": number(o.value),
+                        "comparator": o.comparator,
+                        "unit": o.unit,
+                    }
                     for o in h.other_values
                 ],
             }
