@@ -179,21 +179,20 @@ def answer(alert: Alert) -> None:
         alerts.acknowledge(patient=alert.patient_id, alert=alert.pk, decision="observe", note="", by="t")
 
 
-def occurrences() -> list[str]:
-    return sorted(r.occurrence for r in rows())
+def occurrences(alert: Alert) -> list[str]:
+    return sorted(r.occurrence for r in rows() if r.key == f"alert:{alert.pk}")
 
 
 def test_a_hit_after_the_answer_is_told_once_more(alert: Alert, post: Post) -> None:
     notices.send()
     answer(alert)
     tell(alert, "95", "2026-03-31")
-    assert occurrences() == ["1", "1", "2", "2"]
+    assert occurrences(alert) == ["1", "1", "2", "2"]
     tell(alert, "96", "2026-04-01")
-    assert occurrences() == ["1", "1", "2", "2"], "it is open and told already"
-    assert notices.send().sent == 2
+    assert occurrences(alert) == ["1", "1", "2", "2"], "it is open and told already"
     answer(alert)
     tell(alert, "97", "2026-04-02")
-    assert occurrences() == ["1", "1", "2", "2", "3", "3"]
+    assert occurrences(alert) == ["1", "1", "2", "2", "3", "3"]
 
 
 def test_a_correction_upwards_after_the_answer_is_told(alert: Alert, post: Post) -> None:
@@ -201,7 +200,7 @@ def test_a_correction_upwards_after_the_answer_is_told(alert: Alert, post: Post)
     tell(alert, "900", "2026-03-30", status="corrected")
     with everywhere(by="t"):
         assert Alert.objects.get(pk=alert.pk).state == "open"
-    assert occurrences() == ["1", "1", "2", "2"]
+    assert occurrences(alert) == ["1", "1", "2", "2"]
 
 
 def test_a_true_rise_after_a_false_one_is_told(alert: Alert, post: Post) -> None:
@@ -211,13 +210,13 @@ def test_a_true_rise_after_a_false_one_is_told(alert: Alert, post: Post) -> None
         states = dict(Alert.objects.filter(rule="alt-rise").values_list("pk", "state"))
     assert sorted(states.values()) == ["open", "withdrawn"]
     assert states[alert.pk] == "withdrawn"
-    assert len({r.key for r in rows()}) == 2
+    assert {r.key for r in rows()} == {f"alert:{pk}" for pk in states}
 
 
 def test_a_withdrawn_alert_that_is_true_after_all_is_told_again(alert: Alert, post: Post) -> None:
     tell(alert, "20", "2026-03-30", status="corrected")
     tell(alert, "88", "2026-03-30", status="corrected")
-    assert occurrences() == ["1", "1", "2", "2"]
+    assert occurrences(alert) == ["1", "1", "2", "2"]
 
 
 def test_a_decision_that_repeats_itself_tells_nothing_twice(alert: Alert, post: Post) -> None:
@@ -226,7 +225,7 @@ def test_a_decision_that_repeats_itself_tells_nothing_twice(alert: Alert, post: 
         Alert.objects.all().delete()
         for _ in range(2):
             apply.decide(pathway, at=timezone.now())
-    assert occurrences() == ["1", "1"]
+    assert occurrences(alert) == ["1", "1"]
 
 
 def test_a_merged_alert_is_kept_and_tells_where_it_went(alert: Alert, post: Post) -> None:

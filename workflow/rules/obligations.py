@@ -6,7 +6,7 @@ the month's target among those that lie in the month's window. So the fewest vis
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -36,8 +36,14 @@ def by_slot(
 ) -> list[tuple[str, ...]]:
     """Per slot whom it serves: its own authority, then contracts, then registries."""
     found: list[list[str]] = [[slot.authority] for slot in slots]
+    months = {MONTHS[s.unit] * s.number: i for i, s in enumerate(slots) if s.unit in MONTHS}
+    weeks = [i for i, s in enumerate(slots) if s.unit not in MONTHS]
     for one in _owed(protocol, owed, item):
-        for index in _serving(one, slots, windows, day0):
+        index = months.get(one.month)
+        if index is None and weeks and one.tolerance is not None:
+            span = around(add_months(day0, one.month), *one.tolerance)
+            index = _nearest(span, {i: windows[i].target for i in weeks})
+        if index is not None:
             found[index].append(one.code)
     return [tuple(dict.fromkeys(codes)) for codes in found]
 
@@ -51,15 +57,7 @@ def _owed(protocol: Protocol, owed: Sequence[ObligationSet], item: MonitoringIte
             yield Owed(f"registry:{registry.code}", month, protocol.windows.get(month))
 
 
-def _serving(one: Owed, slots: Sequence[Slot], windows: Sequence[Window], day0: date) -> list[int]:
-    """The slots of the very month, else the week nearest its target (of equally near ones the later)."""
-    same = [i for i, s in enumerate(slots) if MONTHS.get(s.unit, 0) * s.number == one.month]
-    if same or one.tolerance is None:
-        return same
-    span = around(add_months(day0, one.month), *one.tolerance)
-    weeks = [
-        (abs((windows[i].target - span.target).days), -i)
-        for i, slot in enumerate(slots)
-        if slot.unit == "w" and span.opens <= windows[i].target <= span.closes
-    ]
-    return [-min(weeks)[1]] if weeks else []
+def _nearest(span: Window, weeks: Mapping[int, date]) -> int | None:
+    """The week nearest the target among those in the window; of equally near ones the later."""
+    inside = [i for i, on in weeks.items() if span.opens <= on <= span.closes]
+    return min(inside, key=lambda i: (abs((weeks[i] - span.target).days), -i), default=None)
