@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from tests.rules.story import act, day, decide, history, infusion, result
+from tests.rules.story import act, day, decide, history, infusion, moment, result
 from workflow.rules.effects import Alert, Task
 from workflow.rules.windows import state
 
@@ -185,6 +188,7 @@ class TestMerge:
         elder, younger = alerts(*self.rows)
         merged, former = alerts(*self.rows, self.gone)
         assert (merged.id, merged.state, values(merged)) == (elder.id, "open", ["95", "95"])
+        assert values(former) == values(merged)
         assert (former.id, former.state, former.merged_into) == (younger.id, "withdrawn", elder.id)
 
     def test_its_task_is_cancelled(self) -> None:
@@ -217,3 +221,40 @@ class TestConfirmedOnRepeat:
         (before,) = alerts(*rows, rule="athn-aesi")
         (after,) = alerts(*rows, alt(13, "", status="entered_in_error", recorded=14), rule="athn-aesi")
         assert (after.id, after.state) == (before.id, "withdrawn")
+
+
+VERSIONS = st.lists(
+    st.tuples(
+        st.sampled_from([10, 12, 14, 17, 20]),
+        st.sampled_from(["95", "45", "20", "900", ""]),
+        st.sampled_from(["preliminary", "final", "corrected", "entered_in_error"]),
+        st.integers(21, 26),
+    ),
+    max_size=9,
+)
+
+
+def seen(found: list[Alert]) -> list[Any]:
+    """Alerts without ids and without what depends on when Daymark learned a result."""
+    return sorted(
+        (a.rule, a.state, a.first_hit_on, a.ended_on or day(999), a.merged_into is not None, a.superseded_evidence,
+         a.peak, [(h.on, h.value, h.superseded, [o.value for o in h.other_values]) for h in a.hits])
+        for a in found
+    )  # fmt: skip
+
+
+@settings(max_examples=200, deadline=None)
+@given(VERSIONS, st.randoms(use_true_random=False))
+def test_the_order_in_which_results_are_recorded_changes_no_alert(told_of: Any, chance: Any) -> None:
+    rows = [
+        result("ALT", on, "" if status == "entered_in_error" else value or "45", uln="40", status=status,
+               reported=reported)
+        for on, value, status, reported in told_of
+    ]  # fmt: skip
+    days = list(range(30, 30 + len(rows)))
+    orders = []
+    for _ in range(2):
+        chance.shuffle(days)
+        orders.append([replace(r, recorded_at=moment(d, 12)) for r, d in zip(rows, days, strict=True)])
+    first, second = ([*alerts(*o), *alerts(*o, rule="athn-aesi")] for o in orders)
+    assert seen(first) == seen(second)

@@ -166,9 +166,9 @@ def test_600_results_are_decided_in_milliseconds(capsys: Any) -> None:
     spent = []
     for _ in range(20):
         fresh = replace(facts)
-        begin = time.perf_counter()
+        begin = time.process_time()
         evaluate(fresh, rules, obligations_from(fresh), today)
-        spent.append((time.perf_counter() - begin) * 1000)
+        spent.append((time.process_time() - begin) * 1000)
     with capsys.disabled():
         print(f"\ndeciding 600 results: median {statistics.median(spent):.2f} ms")
     assert statistics.median(spent) < 20

@@ -7,11 +7,11 @@ its episode grew together with an earlier one.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from uuid import uuid5
+from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
 from workflow.rules.answers import Samples, Standing, standing
@@ -45,7 +45,7 @@ def alerts(protocol: Protocol, facts: PatientFacts) -> tuple[Alert, ...]:
     if facts.infusion is None:
         return ()
     found = [a for trigger in protocol.triggers for a in _alerts(trigger, facts)]
-    return tuple(sorted(found, key=lambda a: (a.first_hit_on, a.rule, a.key)))
+    return tuple(sorted(found, key=lambda a: (a.first_hit_on, a.rule, a.merged_into is not None, a.key)))
 
 
 def _alerts(trigger: Trigger, facts: PatientFacts) -> Iterator[Alert]:
@@ -54,19 +54,25 @@ def _alerts(trigger: Trigger, facts: PatientFacts) -> Iterator[Alert]:
         alert = _alert(scene, episode)
         yield alert
         for part in episode.merged:
-            former = _alert(scene, Episode(part))
-            if former.id != alert.id:
-                yield replace(former, state="withdrawn", merged_into=alert.id, review_asked_on=None)
+            key, pk = _identity(scene, part)
+            if pk != alert.id:
+                yield replace(
+                    alert, key=key, id=pk, state="withdrawn", merged_into=alert.id, review_asked_on=None
+                )
+
+
+def _identity(scene: Scene, hits: Sequence[Fired]) -> tuple[str, UUID]:
+    """Key and id of an alert: they rest on the hit of which a firing version was recorded first."""
+    anchor = min((_first(scene, hit) for hit in hits), key=lambda row: (row.recorded_at, row.id))
+    key = f"{scene.trigger.rule}:{anchor.lineage}"
+    return key, uuid5(scene.facts.person.id, f"alert:{key}")
 
 
 def _alert(scene: Scene, episode: Episode) -> Alert:
-    first = {hit.row.id: _first(scene, hit) for hit in episode.hits}
-    anchor = min(first.values(), key=lambda row: (row.recorded_at, row.id))
-    key = f"{scene.trigger.rule}:{anchor.lineage}"
-    pk = uuid5(scene.facts.person.id, f"alert:{key}")
+    key, pk = _identity(scene, episode.hits)
     acts = scene.facts.acts_by_kind.get("acknowledge", ())
-    told = standing(pk, episode.hits, scene.samples, scene.fires, acts, anchor.recorded_at)
-    hits = tuple(_hit(scene, hit, first[hit.row.id]) for hit in episode.hits)
+    told = standing(pk, episode.hits, scene.samples, scene.fires, acts)
+    hits = tuple(_hit(scene, hit) for hit in episode.hits)
     shown = [hit for hit in hits if not hit.superseded] or list(hits)
     newest = told.answers[-1] if told.answers else None
     return Alert(
@@ -116,14 +122,14 @@ def _flag(scene: Scene, episode: Episode) -> str:
     return "; ".join(filter(None, [scene.base.flag, BORROWED_ULN if borrowed else ""]))
 
 
-def _hit(scene: Scene, seen: Fired, first: ResultFact) -> Hit:
+def _hit(scene: Scene, seen: Fired) -> Hit:
     row, base = seen.row, scene.base
     assert row.value is not None
     return Hit(
         fact=row.id,
         lineage=row.lineage,
         on=row.collected_on,
-        learned_on=scene.local(first.recorded_at),
+        learned_on=scene.local(_first(scene, seen).recorded_at),
         value=row.value,
         comparator=row.comparator,
         unit=row.unit,
@@ -139,12 +145,16 @@ def _hit(scene: Scene, seen: Fired, first: ResultFact) -> Hit:
 
 
 def _others(scene: Scene, row: ResultFact) -> tuple[OtherValue, ...]:
-    """Other values reported for the same sample, as recorded."""
+    """Other values reported for the same sample, as reported."""
     if row.lineage in scene.facts.conflicts:
         return ()
+    versions = sorted(
+        scene.samples.versions[row.lineage],
+        key=lambda r: (r.reported_at or r.collected_at, r.content_hash, r.id),
+    )
     return tuple(
         OtherValue(fact=o.id, value=o.value, comparator=o.comparator, unit=o.unit)
-        for o in scene.samples.versions[row.lineage]
+        for o in versions
         if o.value is not None and (o.value, o.comparator) != (row.value, row.comparator)
     )
 

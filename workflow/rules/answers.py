@@ -67,22 +67,20 @@ class Standing:
     review: Review | None
 
 
-def standing(
-    pk: UUID, hits: Sequence[Fired], samples: Samples, fires: Told, acts: Sequence[Act], learned_at: datetime
-) -> Standing:
+def standing(pk: UUID, hits: Sequence[Fired], samples: Samples, fires: Told, acts: Sequence[Act]) -> Standing:
     """Judges the answers given to these hits. `fires` says whether a version fires; `acts` oldest first."""
     answers = _answers(pk, hits, acts)
     live = [h for h in hits if not h.superseded] or list(hits)
     rounds = [_covered_by(hit, answers, samples) for hit in live]
     last = max(rounds)
     asked = [
-        _asked_at(hit, answers[:index], samples, fires)
+        _asked_at(hit, answers[:index], samples, fires) or hit.row.recorded_at
         for hit, index in zip(live, rounds, strict=True)
         if index == last
     ]
     return Standing(
         answers=tuple(answers),
-        asked_at=min((at for at in asked if at is not None), default=learned_at),
+        asked_at=min(asked),
         answer=answers[last] if last < len(answers) else None,
         review=_review([r for hit in hits if (r := _changed(hit, answers, samples))]),
     )
