@@ -29,8 +29,14 @@ def alert_why(alert: Mapping[str, Any]) -> str:
     if alert.get("unconfirmed"):
         text += "; preliminary, not confirmed"
     if alert.get("superseded_evidence"):
-        text += "; decided on a superseded value, please review"
+        text += f"; {_superseded(alert)}"
     return text
+
+
+def _superseded(alert: Mapping[str, Any]) -> str:
+    if alert.get("review_asked_on") and not alert.get("review_done_on"):
+        return "decided on a superseded value, please review"
+    return "a value was corrected"
 
 
 def _arm(arm: str, alert: Mapping[str, Any]) -> str:

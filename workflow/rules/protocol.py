@@ -72,14 +72,17 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One occurrence of a monitoring item: unit w (weeks), m (months) or y (years) after Day 0."""
+    """One occurrence of a monitoring item: unit w (weeks), m (months) or y (years) after Day 0.
+
+    `mandatory` says who insists on this very occurrence.
+    """
 
     unit: str
     number: int
     before: int
     after: int
     authority: str
-    mandatory: bool = False
+    mandatory: Source | None = None
 
     @property
     def code(self) -> str:

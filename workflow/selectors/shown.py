@@ -107,6 +107,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "obligations": list(task.obligations),
         "fulfilled_by": list(task.fulfilled_by),
         "why": task.why,
+        "mandatory": task.mandatory,
         "progress": {"have": task.have, "need": task.need},
         "assignee": task.assignee or None,
         "snoozed_until": day(task.snoozed_until),
@@ -114,7 +115,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
 
 
 def alert_json(alert: Alert) -> dict[str, Any]:
-    first = alert.hits[0]
+    first = alert.shown
     return {
         "id": str(alert.id),
         "rule": alert.rule,
@@ -133,6 +134,8 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "state": alert.state,
         "unconfirmed": alert.unconfirmed,
         "superseded_evidence": alert.superseded_evidence,
+        "review_asked_on": day(alert.review_asked_on),
+        "review_done_on": day(alert.review_done_on),
         "peak": number(alert.peak),
         "merged_into": str(alert.merged_into) if alert.merged_into else None,
         "decision": alert.decision or None,
@@ -151,6 +154,15 @@ def alert_json(alert: Alert) -> dict[str, Any]:
                 "ratio_uln": number(h.ratio_uln),
                 "confirmed": h.confirmed,
                 "superseded": h.superseded,
+                "other_values": [
+                    {
+                        "fact": f"result:{o.fact}",
+                        "value": number(o.value),
+                        "comparator": o.comparator,
+                        "unit": o.unit,
+                    }
+                    for o in h.other_values
+                ],
             }
             for h in alert.hits
         ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -38,17 +38,41 @@ on conflict do nothing
 """
 
 
-def alert_notices(pathway: Pathway, alerts: Iterable[UUID], *, at: datetime) -> None:
-    """One notice per new alert and person: coordinators and clinicians of the site, at once."""
-    alerts = list(alerts)
-    if not alerts:
+def alert_notices(
+    pathway: Pathway, new: Mapping[UUID, datetime], again: Iterable[UUID], *, at: datetime
+) -> None:
+    """One notice per person, coordinators and clinicians of the site, for each alert that needs a decision.
+
+    `new`: alerts with since when they ask; those told since then are not told again. `again`: alerts that
+    were closed and opened again. Each opening is one occurrence, so repeating writes nothing twice.
+    """
+    again = list(again)
+    if not new and not again:
         return
+    told = _told([*new, *again])
+    due = [pk for pk, asked_at in new.items() if pk not in told or told[pk][1] < asked_at]
     people = staff_at(pathway.site_id, ALERT_ROLES, today=local_date(at, pathway.site.timezone))
-    rows = [_alert(pathway, alert, person.pk, at) for alert in alerts for person in people if person.email]
+    rows = [
+        _alert(pathway, alert, person.pk, told.get(alert, (0, at))[0] + 1, at)
+        for alert in (*due, *again)
+        for person in people
+        if person.email
+    ]
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _alert(pathway: Pathway, alert: UUID, recipient: UUID, at: datetime) -> Notice:
+def _told(alerts: Sequence[UUID]) -> dict[UUID, tuple[int, datetime]]:
+    """Per alert how often it was told and when last."""
+    keys = {f"alert:{alert}": alert for alert in alerts}
+    rows = Notice.objects.filter(key__in=keys, rule="alert").values_list("key", "occurrence", "created_at")
+    found: dict[UUID, tuple[int, datetime]] = {}
+    for key, occurrence, created_at in rows:
+        count, last = found.get(keys[key], (0, created_at))
+        found[keys[key]] = (max(count, int(occurrence)), max(last, created_at))
+    return found
+
+
+def _alert(pathway: Pathway, alert: UUID, recipient: UUID, occurrence: int, at: datetime) -> Notice:
     return Notice(
         id=new_id(),
         site_id=pathway.site_id,
@@ -56,7 +80,7 @@ def _alert(pathway: Pathway, alert: UUID, recipient: UUID, at: datetime) -> Noti
         key=f"alert:{alert}",
         kind="alert",
         rule="alert",
-        occurrence="1",
+        occurrence=str(occurrence),
         recipient_id=recipient,
         due_at=at,
         created_at=at,

@@ -235,8 +235,11 @@ class PlanIn(Strict):
 
 
 class AcknowledgeIn(Strict):
+    """What was decided. `episode_over` (clinicians only): no later value can end it, for want of a baseline."""
+
     decision = serializers.ChoiceField(choices=DECISIONS)
     note = Text(required=False, allow_blank=True, max_length=2000)
+    episode_over = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["decision"] == "other" and not attrs.get("note"):
