@@ -163,12 +163,12 @@ def _pseudonymised(body: dict[str, Any]) -> dict[str, Any]:
     infusion = body["infusion"]
     return {
         **body,
-        "gates": [_without_birthday(g) if g["code"] == "age" else g for g in body["gates"]],
+        "gates": [_without_birthday(g) if g["code"] == "age" else hidden.gate(g) for g in body["gates"]],
         "feasible": body["feasible"] if adult else None,
         "next_change_on": body["next_change_on"] if adult else None,
         "steroid_courses": [without(c, hidden.COURSE) for c in body["steroid_courses"]],
         "tasks": [without(t, hidden.TASK) for t in body["tasks"]],
-        "infusion": without(infusion, hidden.INFUSION) if infusion else None,
+        "infusion": hidden.infusion(infusion) if infusion else None,
     }
 
 

@@ -106,11 +106,6 @@ def test_nothing_odd_no_warning(site: Site) -> None:
     assert record(ready_patient(site)).warnings == []
 
 
-def test_overrides_wait_for_the_day_0_work(site: Site) -> None:
-    with pytest.raises(Invalid, match="not open"):
-        record(ready_patient(site), override={"reason": "x", "second_person": "y"})
-
-
 @pytest.mark.django_db(transaction=True)
 def test_fifty_people_at_once_record_one_infusion() -> None:
     with everywhere(by="t"):

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
-from workflow.rules import extras
+from workflow.rules import extras, overrides
 from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
 from workflow.rules.facts import Act, PatientFacts
 from workflow.rules.fulfilment import Filled, facts_of, fill
@@ -59,6 +59,7 @@ def _raw(scene: Scene) -> Iterator[Task]:
     yield from extras.decisions(scene.protocol, scene.alerts)
     yield from extras.missing_data(scene.protocol, scene.facts)
     yield from extras.factor_checks(scene.protocol, scene.facts)
+    yield from overrides.tasks(scene.facts)
 
 
 def _extends(item: MonitoringItem, scene: Scene) -> bool:

@@ -196,14 +196,9 @@ def _infusion(row: dict[str, Any]) -> InfusionFact:
         "percent_given",
         "place_of_service",
     )
-    override = row["override"] or {}
     return InfusionFact(
         **common,
         **{n: row[n] for n in names},
-        overridden=tuple(override.get("gates", ())),
-        override_reason=override.get("reason", ""),
-        override_by=override.get("by", ""),
-        override_second=override.get("second_person", ""),
         details={n: shown_value(row[n]) for n in INFUSION_SHOWN},
     )
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from workflow.rules.effects import Alert, Dose, Draw, GateVerdict, SteroidCourse, Task
-from workflow.rules.facts import InfusionFact
+from workflow.rules.facts import InfusionFact, Override
 from workflow.rules.planner import Feasible
 from workflow.rules.windows import state
 
@@ -43,7 +43,25 @@ def dose_json(dose: Dose | None) -> dict[str, Any] | None:
 
 
 def infusion_json(infusion: InfusionFact, dose: Dose | None) -> dict[str, Any]:
-    return {**infusion.details, "id": str(infusion.id), "day0": day(infusion.day0), "dose": dose_json(dose)}
+    return {
+        **infusion.details,
+        "id": str(infusion.id),
+        "day0": day(infusion.day0),
+        "dose": dose_json(dose),
+        "override": override_json(infusion.override) if infusion.override else None,
+    }
+
+
+def override_json(override: Override) -> dict[str, Any]:
+    return {
+        "reason": override.reason,
+        "by": override.by,
+        "second_person": override.second_person,
+        "state": "confirmed" if override.confirmed_at else "unconfirmed",
+        "recorded_at": instant(override.recorded_at),
+        "confirmed_at": instant(override.confirmed_at),
+        "gates": [{"code": code, "verdict": was.verdict} for code, was in override.gates.items()],
+    }
 
 
 def feasible_json(feasible: Feasible) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from workflow.rules.facts import InfusionFact, PatientFacts, known
 from workflow.rules.protocol import Protocol
 from workflow.selectors.decisions import local_date, pinned
 from workflow.selectors.facts import history
+from workflow.services import overrides
 from workflow.services.door import Entry, the_door
 
 ONCE = "This patient has been infused; the therapy is given once in a lifetime."
@@ -27,10 +28,9 @@ def record(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | 
     """Records the infusion as it was given and starts the calendar after it.
 
     Raises Invalid naming every gate that blocks on that Day 0 (from the facts collected by then, whenever
-    recorded), and Conflict for a second infusion. Odd but real things are kept as warnings.
+    recorded), and Conflict for a second infusion. Odd but real things are kept as warnings. With an
+    `override` of two clinicians the blocking gates are waived instead; Forbidden when no clinician asks.
     """
-    if fields.get("override"):
-        raise Invalid.at("/override", "not-available", "Overrides are not open in this version.")
     with the_door(patient=patient, by=by, at=at) as entry:
         return _record(entry, fields)
 
@@ -45,17 +45,24 @@ def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
     if facts.infusion or known(past, as_of=entry.today).infusion:
         raise Conflict(ONCE)
     protocol = pinned(facts)
+    override = overrides.asked(entry, fields["override"]) if fields.get("override") else None
     given = {**fields, "ndc": _ndc(protocol, fields.get("ndc") or "", day0)}
-    candidate = _candidate(given, day0)
-    if candidate.dosed:
-        _allowed(protocol, replace(facts, infusion=candidate), given["place_of_service"])
-    return _stored(entry, given, day0, infusion_checks.warnings(protocol.dosing, given))
+    blocked = _blocked(protocol, replace(facts, infusion=_candidate(given, day0)))
+    if blocked and override is None:
+        raise Invalid("The infusion is refused: blocking gates do not pass on that day.", blocked)
+    row = _stored(entry, given, day0, infusion_checks.warnings(protocol.dosing, given))
+    if blocked and override is not None:
+        overrides.write(entry, row, override, blocked)
+    return row
 
 
-def _allowed(protocol: Protocol, facts: PatientFacts, place: str) -> None:
-    """Raises Invalid with one fault per blocking gate and for a refused place of service."""
-    on = facts.day0
-    assert on is not None
+def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:
+    """One fault per blocking gate and for a refused place of service; none when nothing was given."""
+    infusion = facts.infusion
+    assert infusion is not None
+    if not infusion.dosed:
+        return []
+    on, place = infusion.day0, infusion.place_of_service
     faults = [
         Fault("/", "gate-blocked", f"{v.title}: {v.reason}", {"gate": v.code, "verdict": v.verdict})
         for v in gates.judge_all(protocol, facts, on, on)
@@ -64,9 +71,9 @@ def _allowed(protocol: Protocol, facts: PatientFacts, place: str) -> None:
     allowed = gates.allowed_places(protocol)
     if allowed and place not in allowed:
         text = f"Place of service {place} is not allowed; use {', '.join(allowed)}."
-        faults.append(Fault("/place_of_service", "gate-blocked", text, {"gate": "site-of-care"}))
-    if faults:
-        raise Invalid("The infusion is refused: blocking gates do not pass on that day.", faults)
+        extra = {"gate": "site-of-care", "verdict": "fail"}
+        faults.append(Fault("/place_of_service", "gate-blocked", text, extra))
+    return faults
 
 
 def _ndc(protocol: Protocol, text: str, on: date) -> str:
@@ -108,8 +115,3 @@ def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[
             return row
     except IntegrityError as error:
         raise Conflict(ONCE) from error
-
-
-def refuse_void() -> None:
-    """An infusion is voided by two clinicians only, which this version does not open yet."""
-    raise Invalid.at("/", "not-available", "Voiding an infusion is not open in this version.")

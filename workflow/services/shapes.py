@@ -155,6 +155,13 @@ class OverrideIn(Strict):
     second_person = Text(max_length=150)
 
 
+class VoidIn(Strict):
+    """Why an infusion was recorded in error, and (optional) which other clinician confirms it."""
+
+    reason = Text(max_length=2000)
+    second_person = Text(required=False, allow_blank=True, max_length=150)
+
+
 class InfusionIn(Strict):
     """What was given on Day 0."""
 
