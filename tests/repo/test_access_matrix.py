@@ -98,6 +98,7 @@ def test_only_a_clinician_orders_steroids_and_voids() -> None:
         "api:infusion-override-confirm",
         "api:infusion-void",
         "api:infusion-void-confirm",
+        "api:prophylaxis-stop",
     }
     assert granted("coordinator", writing=True) <= granted("clinician", writing=True)
 

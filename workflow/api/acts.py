@@ -19,13 +19,14 @@ from patients.errors import NotFound
 from patients.models import Patient
 from patients.services.shapes import checked
 from workflow.api.hidden import COURSE
+from workflow.rules import bridging as rules
 from workflow.selectors import shown
 from workflow.selectors.acts import patient_of
 from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.facts import history
 from workflow.selectors.pins import pin_changes
 from workflow.selectors.plan import preview
-from workflow.services import acts, pathways, plan, shapes, steroids
+from workflow.services import acts, bridging, pathways, plan, shapes, steroids
 
 
 class PlanPreview(PatientView):
@@ -145,6 +146,19 @@ def _course(patient: Patient, course: str) -> dict[str, Any]:
         return found[0]
     payload = acts.on_key(patient.pk, "steroid", course)[-1].payload
     return {"id": course, **payload, "state": "planned"}
+
+
+class ProphylaxisStop(PatientView):
+    @extend_schema(
+        request=shapes.StopIn, responses={201: OpenApiTypes.OBJECT}, operation_id="prophylaxis_stop"
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        bridging.stop(patient=patient, fields=checked(shapes.StopIn, request.data), by=self.by())
+        today = local_date(timezone.now(), self.patient.site.timezone)
+        result = decided(history(patient), as_of=today)
+        state = rules.bridging(result.protocol, result.facts, today)
+        return Response(shown.bridging_json(state), status=201)
 
 
 class PinsPreview(PatientView):

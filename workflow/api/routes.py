@@ -31,6 +31,7 @@ routes = [
     ),
     path("overrides/", infusions.Overrides.as_view(), name="overrides"),
     path(f"{PATIENT}/steroid-courses/", acts.SteroidCourses.as_view(), name="steroid-courses"),
+    path(f"{PATIENT}/prophylaxis-stop/", acts.ProphylaxisStop.as_view(), name="prophylaxis-stop"),
     path("steroid-courses/<uuid:course>/", acts.SteroidCourse.as_view(), name="steroid-course"),
     path("steroid-courses/<uuid:course>/doses/", acts.SteroidDoses.as_view(), name="steroid-doses"),
     path(f"{PATIENT}/pins/", acts.Pins.as_view(), name="pins"),

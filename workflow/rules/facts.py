@@ -181,6 +181,7 @@ class InfusionFact(Fact):
     percent_given: Decimal | None = None
     place_of_service: str = ""
     override: Override | None = None
+    note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -219,6 +220,7 @@ class Act(Fact):
     steroid-dose key <course id> {"on", "mg"} ·
     override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
     confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
+    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
     void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
@@ -432,11 +434,14 @@ def _infusion(
 ) -> InfusionFact | None:
     voided = {a.key for a in acts if a.kind == "void"}
     kept = [i for i in _dated(rows, as_known_at, "day0", as_of) if i.dosed and str(i.id) not in voided]
-    return replace(kept[-1], override=_override(kept[-1], acts)) if kept else None
+    if not kept:
+        return None
+    said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
+    note = said["infusion-note"].reason if "infusion-note" in said else ""
+    return replace(kept[-1], override=_override(said), note=note)
 
 
-def _override(infusion: InfusionFact, acts: list[Act]) -> Override | None:
-    said = {a.kind: a for a in acts if a.key == str(infusion.id)}
+def _override(said: Mapping[str, Act]) -> Override | None:
     act, confirmed = said.get("override"), said.get("confirm-override")
     if act is None:
         return None

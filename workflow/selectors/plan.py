@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from workflow.rules import planner
+from workflow.rules import kits, planner
 from workflow.rules.effects import Task
 from workflow.rules.evaluate import evaluate, obligations_from
 from workflow.rules.facts import Act, InfusionFact, PatientFacts, known
@@ -41,6 +41,7 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
         "tasks": [_dated(t, facts, infusion_on) for t in calendar],
         "changes": _changes(facts, infusion_on, calendar),
         "dose": shown.dose_json(decision.dose),
+        "kit": shown.kit_json(kits.kit(protocol, planned, decision.dose, infusion_on)),
     }
 
 

@@ -12,12 +12,12 @@ from django.db import IntegrityError, transaction
 
 from patients.errors import Conflict, Fault, Invalid
 from workflow.models import Infusion, InfusionSlot
-from workflow.rules import gates, infusion_checks, ndc
+from workflow.rules import gates, infusion_checks, kits, ndc
 from workflow.rules.facts import InfusionFact, PatientFacts, known
 from workflow.rules.protocol import Protocol
 from workflow.selectors.decisions import local_date, pinned
 from workflow.selectors.facts import history
-from workflow.services import overrides
+from workflow.services import acts, overrides
 from workflow.services.door import Entry, the_door
 
 ONCE = "This patient has been infused; the therapy is given once in a lifetime."
@@ -50,10 +50,26 @@ def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
     blocked = _blocked(protocol, replace(facts, infusion=_candidate(given, day0)))
     if blocked and override is None:
         raise Invalid("The infusion is refused: blocking gates do not pass on that day.", blocked)
-    row = _stored(entry, given, day0, infusion_checks.warnings(protocol.dosing, given))
+    row = _stored(entry, given, day0, _warnings(protocol, facts, given, day0))
+    if given.get("note"):
+        acts.write(
+            entry, kind="infusion-note", key=str(row.pk), payload={}, true_on=day0, reason=given["note"]
+        )
     if blocked and override is not None:
         overrides.write(entry, row, override, blocked)
     return row
+
+
+def _warnings(
+    protocol: Protocol, facts: PatientFacts, given: Mapping[str, Any], day0: date
+) -> tuple[str, ...]:
+    """What is odd by the dose rule, and a weight that is not that of the kit order any more."""
+    found = infusion_checks.warnings(protocol.dosing, {**given, "day0": day0})
+    if not facts.kits:
+        return found
+    limit = kits.drift_limit(protocol)
+    drift = infusion_checks.weight_drift(facts.kits[-1].weight_kg, given["weight_kg"], limit)
+    return (*found, drift) if drift else found
 
 
 def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:
@@ -77,14 +93,12 @@ def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:
 
 
 def _ndc(protocol: Protocol, text: str, on: date) -> str:
-    """The 11-digit form, or Invalid when it is unknown in form or ambiguous."""
+    """The 11-digit form by the codes valid on Day 0, or Invalid when it is unknown in form or ambiguous."""
     if not text:
         return ""
-    normal = ndc.normalised(text, protocol.dosing.ndcs)
+    normal = ndc.normalised(text, protocol.dosing.ndcs_on(on))
     if normal is None:
-        raise Invalid.at(
-            "/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code."
-        )
+        raise Invalid.at("/ndc", "ndc", ndc.NO_NDC.format(text=text))
     return normal
 
 
@@ -105,7 +119,7 @@ def _candidate(given: Mapping[str, Any], day0: date) -> InfusionFact:
 
 def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[str, ...]) -> Infusion:
     """The row, and with it the one place of a lifetime dose, which the database gives away once."""
-    columns = {k: v for k, v in given.items() if k != "override" and v is not None}
+    columns = {k: v for k, v in given.items() if k not in ("override", "note") and v is not None}
     columns |= {k: list(given.get(k) or []) for k in JSON_FIELDS}
     try:
         with transaction.atomic():
