@@ -29,12 +29,14 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
     calendar = evaluate(
         _given_on(planned, infusion_on), protocol, obligations_from(planned), infusion_on
     ).tasks
+    possible = planner.feasible(protocol, planned, today)
     return {
         "plan": {"infusion_on": infusion_on.isoformat()},
         "gates": [shown.gate_json(g) for g in decision.gates],
         "blocked_by": list(decision.blocked_by),
         "ready": decision.ready,
-        "draws": shown.draws_json(planner.feasible(protocol, planned, today).draws),
+        "draws": shown.draws_json(possible.draws),
+        "feasible": shown.feasible_json(possible),
         "expiring": [
             {"gate": g.code, "valid_until": shown.day(g.valid_until)} for g in decision.gates if g.valid_until
         ],
