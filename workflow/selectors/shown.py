@@ -64,7 +64,7 @@ def bridging_json(found: BridgingState | None) -> dict[str, Any] | None:
     return {
         "state": found.state,
         "reason": found.reason,
-        "regimens": [str(r.id) for r in found.regimens],
+        "regimens": [{"product": r.product, "from": day(r.from_on)} for r in found.regimens],
         "evidence": [evidence_json(e) for e in found.evidence],
         "rule": {
             "above": number(rule.above),

@@ -11,7 +11,7 @@
 
   function marker() {
     const place = document.querySelector('[data-slider]');
-    if (!place || place.firstChild) return;
+    if (!place || place.dataset.shown) return;
     const { left, right, first, last, on } = place.dataset;
     const slider = document.createElement('input');
     const word = document.createElement('label');
@@ -30,8 +30,9 @@
       slider.setAttribute('aria-valuetext', input.value);
       show();
     });
+    place.dataset.shown = 'yes';
     document.querySelector('#preview .scroll').append(slider);
-    place.append(word);
+    slider.before(word);
   }
 
   function put(page, id) {
