@@ -16,7 +16,7 @@ from outcomes.selectors.status import status_of
 from patients.admin.roles import CARE, OPENS_ADMIN, require
 from patients.models import Patient
 from workflow import data as files
-from workflow.admin.pages import page, visible
+from workflow.admin.frame import page, visible
 from workflow.rules.facts import History
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import history

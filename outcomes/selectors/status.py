@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from outcomes.selectors.milestones import milestone_rows
 from patients.errors import Invalid
-from workflow.rules import planner
+from workflow.rules import bridging, kits, planner
 from workflow.rules.effects import Dose
 from workflow.selectors import shown
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -51,6 +51,8 @@ def status_of(patient: UUID, result: Decided, as_of: date, as_known_at: datetime
         "plan": _plan(facts.planned_on, decision.dose) if facts.planned_on and not facts.infusion else None,
         "dose": shown.dose_json(decision.dose),
         "infusion": shown.infusion_json(facts.infusion, decision.dose) if facts.infusion else None,
+        "kit": shown.kit_json(kits.kit(protocol, facts, decision.dose, facts.day0 or facts.planned_on)),
+        "bridging": shown.bridging_json(bridging.bridging(protocol, facts, as_of)),
         "ready": decision.ready,
         "blocked_by": list(decision.blocked_by),
         "feasible": None if facts.infusion else shown.feasible_json(planner.feasible(protocol, facts, as_of)),

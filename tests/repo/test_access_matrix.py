@@ -92,7 +92,14 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
 
 def test_only_a_clinician_orders_steroids_and_voids() -> None:
     both = granted("clinician", writing=True) - granted("coordinator", writing=True)
-    assert both == {"api:steroid-courses", "api:steroid-course", "api:infusion-void"}
+    assert both == {
+        "api:steroid-courses",
+        "api:steroid-course",
+        "api:infusion-override-confirm",
+        "api:infusion-void",
+        "api:infusion-void-confirm",
+        "api:prophylaxis-stop",
+    }
     assert granted("coordinator", writing=True) <= granted("clinician", writing=True)
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.rules.story import (
     PERSON,
+    act,
     attest,
     bleed,
     certified,
@@ -176,13 +177,16 @@ def test_a_rule_that_fails_is_no_all_clear() -> None:
 
 
 def test_an_overridden_gate_is_waived_by_name_and_reason() -> None:
-    given_anyway = infusion(
-        overridden=("age",), override_reason="trial", override_by="dr-a", override_second="dr-b"
+    given_anyway = infusion()
+    gates = [{"code": "age", "verdict": "fail", "reason": "11 years"}]
+    payload = {"second_person": "dr-b", "gates": gates}
+    override = act("override", str(given_anyway.id), payload, 0, by="dr-a", reason="trial")
+    told_history = history(
+        infusions=[given_anyway], acts=[override], person=replace(PERSON, birth_date=date(2015, 1, 1))
     )
-    told_history = history(infusions=[given_anyway], person=replace(PERSON, birth_date=date(2015, 1, 1)))
     verdict = judge(protocol().gate("age"), known(told_history, as_of=day(0)), day(0), day(0))
     assert verdict.verdict == "waived"
-    assert "dr-a and dr-b: trial" in verdict.reason
+    assert verdict.reason == "Waived by dr-a and dr-b (not yet confirmed): trial (was fail: 11 years)"
 
 
 @settings(max_examples=40, deadline=None)

@@ -311,8 +311,8 @@ class TestArising:
 
     def test_a_booked_date_that_passed_asks_what_happened(self) -> None:
         told = history(acts=[act("plan", "", {"infusion_on": day(0).isoformat()}, -10)])
-        assert [t.key for t in decide(told, 0).tasks] == []
-        assert [t.key for t in decide(told, 1).tasks] == ["plan-passed"]
+        assert [t.key for t in decide(told, 0).tasks] == ["kit-order"]
+        assert [t.key for t in decide(told, 1).tasks] == ["kit-order", "plan-passed"]
         assert decide(told, 1).phase == "scheduled"
 
     def test_after_withdrawal_the_rest_is_cancelled(self) -> None:

@@ -20,7 +20,7 @@ Told = Callable[[ResultFact], bool]
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """All versions of an analyte's samples, suspected duplicates apart."""
+    """All versions of an analyte's samples."""
 
     versions: dict[UUID, list[ResultFact]]
 
@@ -28,7 +28,7 @@ class Samples:
     def of(cls, analyte: str, facts: PatientFacts) -> Samples:
         found: dict[UUID, list[ResultFact]] = {}
         for row in (*facts.of(analyte), *facts.former):
-            if row.analyte == analyte and not row.suspect:
+            if row.analyte == analyte:
                 found.setdefault(row.lineage, []).append(row)
         for rows in found.values():
             rows.sort(key=lambda r: (r.recorded_at, r.id))

@@ -88,7 +88,7 @@ def former_rows(trigger: Trigger, facts: PatientFacts) -> Iterator[ResultFact]:
     """Versions of the follow-up that counted before they were corrected or retracted."""
     for row in facts.former:
         eligible = row.analyte == trigger.analyte and row.value is not None and follow_up(row, facts)
-        if eligible and not row.suspect and row.lineage not in facts.conflicts:
+        if eligible and row.lineage not in facts.conflicts:
             yield row
 
 

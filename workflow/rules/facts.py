@@ -144,11 +144,33 @@ class DrawFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """What a gate said when it was overridden."""
+
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Blocking gates let through by a clinician who named a second one; `gates` by their code.
+
+    It counts at once, and stays unconfirmed until the second person says so by an own sign-in.
+    """
+
+    by: str
+    second_person: str
+    reason: str
+    recorded_at: datetime
+    gates: Mapping[str, Waived]
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfusionFact(Fact):
     """The one lifetime dose. `day0` is the site-local date of `started_at`.
 
     An abandoned infusion with nothing given has used no dose: it is kept, but there is no Day 0.
-    `overridden` lists gate codes let through by `override_by` and `override_second` for `override_reason`.
     """
 
     started_at: datetime
@@ -159,10 +181,8 @@ class InfusionFact(Fact):
     outcome: str
     percent_given: Decimal | None = None
     place_of_service: str = ""
-    overridden: tuple[str, ...] = ()
-    override_reason: str = ""
-    override_by: str = ""
-    override_second: str = ""
+    override: Override | None = None
+    note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -198,7 +218,11 @@ class Act(Fact):
     complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
     steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
-    steroid-dose key <course id> {"on", "mg"} · void key <infusion id> · confirm-override key <infusion id>
+    steroid-dose key <course id> {"on", "mg"} ·
+    override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
+    confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
+    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
+    void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
     kind: str
@@ -455,7 +479,25 @@ def _infusion(
 ) -> InfusionFact | None:
     voided = {a.key for a in acts if a.kind == "void"}
     kept = [i for i in _dated(rows, as_known_at, "day0", as_of) if i.dosed and str(i.id) not in voided]
-    return kept[-1] if kept else None
+    if not kept:
+        return None
+    said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
+    note = said["infusion-note"].reason if "infusion-note" in said else ""
+    return replace(kept[-1], override=_override(said), note=note)
+
+
+def _override(said: Mapping[str, Act]) -> Override | None:
+    act, confirmed = said.get("override"), said.get("confirm-override")
+    if act is None:
+        return None
+    return Override(
+        by=act.by,
+        second_person=act.payload["second_person"],
+        reason=act.reason,
+        recorded_at=act.recorded_at,
+        gates={g["code"]: Waived(verdict=g["verdict"], reason=g["reason"]) for g in act.payload["gates"]},
+        confirmed_at=confirmed.recorded_at if confirmed else None,
+    )
 
 
 def _person(person: Person, acts: list[Act]) -> Person:

@@ -182,6 +182,21 @@ class SteroidTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bridging:
+    """When stopping prophylaxis may be suggested: `results` clean values in a row above `above`.
+
+    The first and the last of them lie at least `apart_days` apart. A clinician decides.
+    """
+
+    analyte: str
+    above: Decimal
+    results: int
+    apart_days: int
+    above_source: Source
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KitSize:
     vials: int
     ndc: str
@@ -198,6 +213,8 @@ class ListedNdc:
     ndc: str
     use: str
     source: Source
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -222,12 +239,25 @@ class Dosing:
     max_rate_ml_h: Decimal | None = None
     observe_hours: Decimal | None = None
     use_within_hours: Decimal | None = None
+    kit_lead_days: int | None = None
     other_ndcs: tuple[ListedNdc, ...] = ()
 
     @property
     def ndcs(self) -> tuple[str, ...]:
         """Every drug code that may be recorded with an infusion of this product."""
         return tuple(dict.fromkeys([*(k.ndc for k in self.kits), *(n.ndc for n in self.other_ndcs)]))
+
+    def ndcs_on(self, on: date) -> tuple[str, ...]:
+        """The drug codes that are valid on a date."""
+        listed: list[KitSize | ListedNdc] = [*self.kits, *self.other_ndcs]
+        return tuple(dict.fromkeys(e.ndc for e in listed if in_force(e, on)))
+
+
+def in_force(entry: KitSize | ListedNdc, on: date) -> bool:
+    """Whether a drug code is valid on a date; an open end holds for ever."""
+    return (entry.valid_from is None or entry.valid_from <= on) and (
+        entry.valid_to is None or on <= entry.valid_to
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,6 +295,7 @@ class Protocol:
     extra_panel: ExtraPanel | None
     factor_fall: FactorFall | None
     steroids: SteroidTemplate | None
+    bridging: Bridging | None
     dosing: Dosing
     phases: Phases
     registries: tuple[Registry, ...]

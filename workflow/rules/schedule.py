@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from workflow.rules import extras, factor, missing, obligations
+from workflow.rules import extras, factor, kits, missing, obligations, second_person
 from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
 from workflow.rules.facts import Act, PatientFacts
 from workflow.rules.fulfilment import Filled, facts_of, fill
@@ -48,6 +48,7 @@ def tasks(scene: Scene) -> tuple[Task, ...]:
 def _raw(scene: Scene) -> Iterator[Task]:
     if scene.facts.day0 is None:
         yield from extras.plan_passed(scene.protocol, scene.facts, scene.today)
+        yield from kits.tasks(scene.protocol, scene.facts)
         return
     extra = extras.extra_windows(scene.protocol, scene.alerts, scene.courses, scene.today)
     for item in scene.protocol.monitoring:
@@ -60,6 +61,7 @@ def _raw(scene: Scene) -> Iterator[Task]:
     yield from missing.missing_data(scene.protocol, scene.facts)
     yield from factor.factor_data(scene.protocol, scene.facts)
     yield from factor.factor_checks(scene.protocol, scene.facts)
+    yield from second_person.tasks(scene.facts)
 
 
 def _extends(item: MonitoringItem, scene: Scene) -> bool:

@@ -48,11 +48,6 @@ from workflow.rules.facts import (
 )
 from workflow.rules.site_settings import Setting
 
-# A contradiction or repetition waits beside a result that counts: it casts no doubt on that one.
-NOT_OF_A_RESULT = (
-    " and (state = 'waiting' or resolved_at is not null)"
-    " and reason not in ('final-changed-without-correction', 'duplicate-suspect')"
-)
 RESULT_FIELDS = (
     "id", "recorded_at", "by", "supersedes", "retracted", "lineage", "analyte", "collected_at", "collected_on",
     "precision", "reported_at", "status", "value", "comparator", "code", "unit", "value_text", "unit_text",
@@ -111,7 +106,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
     parts, parameters = [], []
     for name, (model, _) in SMALL.items():
         owner = "site_id" if name == "settings" else "patient_id"
-        only = NOT_OF_A_RESULT if name == "waiting" else ""
+        only = " and (state = 'waiting' or resolved_at is not null)" if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
             f" where {owner} = any(%s){only}"
@@ -201,14 +196,9 @@ def _infusion(row: dict[str, Any]) -> InfusionFact:
         "percent_given",
         "place_of_service",
     )
-    override = row["override"] or {}
     return InfusionFact(
         **common,
         **{n: row[n] for n in names},
-        overridden=tuple(override.get("gates", ())),
-        override_reason=override.get("reason", ""),
-        override_by=override.get("by", ""),
-        override_second=override.get("second_person", ""),
         details={n: shown_value(row[n]) for n in INFUSION_SHOWN},
     )
 

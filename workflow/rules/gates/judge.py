@@ -62,11 +62,15 @@ def allowed_places(protocol: Protocol) -> tuple[str, ...]:
 
 
 def _overridden(verdict: GateVerdict, facts: PatientFacts, on: date) -> GateVerdict:
+    """The verdict of the override is kept, whatever the facts say since."""
     infusion = facts.infusion
-    if infusion is None or infusion.day0 != on or verdict.code not in infusion.overridden:
+    if infusion is None or infusion.day0 != on or infusion.override is None:
         return verdict
-    people = f"{infusion.override_by} and {infusion.override_second}"
-    reason = f"Waived by {people}: {infusion.override_reason} (was {verdict.verdict}: {verdict.reason})"
+    override, was = infusion.override, infusion.override.gates.get(verdict.code)
+    if was is None:
+        return verdict
+    second = override.second_person + ("" if override.confirmed_at else " (not yet confirmed)")
+    reason = f"Waived by {override.by} and {second}: {override.reason} (was {was.verdict}: {was.reason})"
     return replace(verdict, verdict="waived", reason=reason, next_step="")
 
 

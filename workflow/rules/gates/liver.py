@@ -10,6 +10,7 @@ from workflow.rules.effects import GateVerdict
 from workflow.rules.facts import AttestationFact, ResultFact
 from workflow.rules.gates.common import Question, last_valid, plain, seen, shown, sworn
 from workflow.rules.gates.presence import lacking, shown_with_name, until, valid_rows, worst
+from workflow.rules.kits import drift_percent
 
 TENTH = Decimal("0.1")
 
@@ -173,7 +174,7 @@ def _drift(ask: Question, row: ResultFact) -> str:
     if not kits or row.value is None:
         return ""
     ordered = kits[-1].weight_kg
-    percent = abs(row.value - ordered) / ordered * 100
+    percent = drift_percent(ordered, row.value)
     if percent <= ask.gate["drift_percent"]:
         return ""
     return f", {percent.quantize(TENTH)} % from the {format(ordered, 'f')} kg of the kit order"
