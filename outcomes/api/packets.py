@@ -7,11 +7,13 @@ from uuid import UUID
 
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from outcomes.api import hidden
 from outcomes.api.patients import StatusQuery
+from outcomes.api.renderers import ClaimPdf, PacketPdf
 from outcomes.rules.claim import Line
 from outcomes.selectors import claims
 from outcomes.selectors import packets as reading
@@ -34,7 +36,7 @@ class PacketView(PatientView):
 
     def asked(self, request: Request) -> dict[str, Any]:
         """The date and the instant asked about."""
-        return checked(StatusQuery, request.query_params.dict())
+        return checked(StatusQuery, {k: v for k, v in request.query_params.items() if k != "format"})
 
     def packet(self, body: dict[str, Any]) -> dict[str, Any]:
         return hidden.packet(body) if self.hides_at(self.patient.site_id) else body
@@ -44,6 +46,8 @@ class PacketView(PatientView):
 
 
 class Packets(PacketView):
+    renderer_classes = (JSONRenderer, PacketPdf)
+
     @extend_schema(parameters=ASKED, responses=OpenApiTypes.OBJECT, operation_id="packets_retrieve")
     def get(self, request: Request, patient: UUID) -> Response:
         return Response(self.packet(reading.current(self.patient, **self.asked(request))))
@@ -66,12 +70,16 @@ class PacketVersions(PacketView):
 
 
 class PacketVersion(PacketView):
+    renderer_classes = (JSONRenderer, PacketPdf)
+
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="packets_versions_retrieve")
     def get(self, request: Request, patient: UUID, version: int) -> Response:
         return Response(self.packet(packets.as_sent(patient, version)))
 
 
 class ClaimCheck(PacketView):
+    renderer_classes = (JSONRenderer, ClaimPdf)
+
     @extend_schema(parameters=ASKED, responses=OpenApiTypes.OBJECT, operation_id="claims_sheet")
     def get(self, request: Request, patient: UUID) -> Response:
         return Response(self.claim(claims.claim(self.patient, **self.asked(request))))
