@@ -11,6 +11,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
+from outcomes.admin.patient_view import shown_unit
 from outcomes.selectors import claims
 from outcomes.selectors import packets as reading
 from outcomes.services import packets
@@ -119,7 +120,13 @@ def _linked(evidence: dict[str, Any], row: Patient) -> dict[str, Any]:
     kind, _, number = evidence["fact"].partition(":")
     history = f"{reverse('admin:patient', args=[row.pk])}#history"
     url = reverse("api:result-versions", args=[number]) if kind == "result" else history
-    return {**evidence, "kind": kind, "short": number[-12:], "url": url}
+    return {
+        **evidence,
+        "unit": shown_unit(evidence["unit"]),
+        "kind": kind,
+        "short": number.rpartition(":")[2][-12:],
+        "url": url,
+    }
 
 
 def _item_mark(verdict: str) -> marks.Mark:

@@ -10,7 +10,7 @@ PERSON = frozenset({"mrn", "family_name", "given_name"})
 SENT = frozenset({"note"})
 NUMBER = frozenset({"number"})
 AGE = "Judged from the full date of birth."
-TYPED = ("attestation:", "bleed:")
+TYPED_DETAILS = ("Life-threatening bleed", "Note")
 
 
 def packet(body: dict[str, Any]) -> dict[str, Any]:
@@ -47,14 +47,8 @@ def _person(row: dict[str, Any]) -> dict[str, Any]:
 def _item(item: dict[str, Any]) -> dict[str, Any]:
     if item["code"] == "age":
         return _aged(item) | {"missing": [AGE] if item["missing"] else []}
-    details = [d for d in item["details"] if d["label"] != "Life-threatening bleed"]
-    return {**item, "evidence": _evidence(item), "details": [_untyped(item, d) for d in details]}
-
-
-def _untyped(item: dict[str, Any], detail: dict[str, str]) -> dict[str, str]:
-    """A detail that repeats what somebody typed with an attestation, emptied."""
-    typed = [e["note"] for e in item["evidence"] if e["fact"].startswith(TYPED) and e["note"]]
-    return detail | {"text": "recorded"} if any(detail["text"].startswith(n) for n in typed) else detail
+    details = [d for d in item["details"] if d["label"] not in TYPED_DETAILS]
+    return {**item, "evidence": _evidence(item), "details": details}
 
 
 def _evidence(row: dict[str, Any]) -> list[dict[str, Any]]:

@@ -31,9 +31,15 @@ def _heads(case: Case) -> Iterator[Line]:
         fl="6",
         code=period,
         title="Statement covers",
-        note="" if case.given else "The planned date of service.",
+        note=_period_note(case),
     )
     yield _npi("56", "Billing provider (NPI)", case.billing.site_npi, "centre")
+
+
+def _period_note(case: Case) -> str:
+    if case.given:
+        return ""
+    return "The booked date." if case.facts.planned_on else "No date is booked; today stands here."
 
 
 def _place(case: Case, place: Code | None) -> Line:

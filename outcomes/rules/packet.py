@@ -18,6 +18,9 @@ from workflow.rules.effects import Decision, Evidence, GateVerdict
 from workflow.rules.facts import PatientFacts
 from workflow.rules.protocol import Protocol
 
+NOTE = "Note"
+"""The label of what somebody typed."""
+
 
 def judged_on(facts: PatientFacts, today: date) -> date:
     """The date of infusion a payer is told: the actual one, else the booked one, else today."""
@@ -86,9 +89,13 @@ def _with_piece(asked: Asked, spec: ItemSpec, item: Item) -> Item:
     """The signed piece beside the gate, such as the rationale for treating with this titer."""
     said = asked.attested(spec.attestation)
     if said is not None and said.value:
-        text = f"{said.note or 'recorded'} ({signed(said)})"
+        told_more = ((NOTE, said.note),) if said.note else ()
         evidence = (*item.evidence, attestation(said))
-        return replace(item, evidence=evidence, details=(*item.details, (spec.piece.capitalize(), text)))
+        return replace(
+            item,
+            evidence=evidence,
+            details=(*item.details, (spec.piece.capitalize(), f"recorded {signed(said)}"), *told_more),
+        )
     return _lacking(asked, spec, item, (spec.piece,), f"Record the attestation {spec.attestation}.")
 
 
@@ -96,7 +103,7 @@ def _lacking(asked: Asked, spec: ItemSpec, item: Item, missing: tuple[str, ...],
     """The item without a piece: incomplete where this policy asks for it, a remark elsewhere."""
     if asked.protocol.policy not in spec.asked_by:
         note = f"not recorded: {', '.join(missing)}; this policy does not ask for it"
-        return replace(item, details=(*item.details, ("Note", note)))
+        return replace(item, details=(*item.details, ("Remark", note)))
     verdict = "incomplete" if item.verdict == "present" else item.verdict
     reason = f"{item.reason} Not there: {', '.join(missing)}."
     steps = " ".join(s for s in (item.fix, fix) if s)

@@ -88,7 +88,8 @@ def _note(row: ResultFact, note: str) -> str:
 
 
 def attestation(said: AttestationFact) -> Evidence:
-    return Evidence(fact=f"attestation:{said.id}", on=said.on, value=said.code, note=said.note)
+    note = ", ".join(t for t in (f"by {said.by}" if said.by else "", said.note) if t)
+    return Evidence(fact=f"attestation:{said.id}", on=said.on, value=said.code, note=note)
 
 
 def signed(said: AttestationFact) -> str:

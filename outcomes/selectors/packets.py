@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
-from uuid import UUID
 
 from outcomes import data
+from outcomes.rules.contract import Contract
 from outcomes.rules.packet import judged_on, packet
 from outcomes.rules.packet_items import Item
 from outcomes.selectors.asked import Answer, decided_at
+from patients.data import catalog
 from patients.models import Patient
 from workflow import data as files
 from workflow.rules.effects import Evidence
@@ -58,7 +59,7 @@ def document(patient: Patient, asked: Answer) -> dict[str, Any]:
         },
         "payer": payer(facts, on),
         "authorization": _authorization(facts),
-        "contracts": [c.code for c in enrolled(facts)],
+        "contracts": [contract_json(c) for c in enrolled(facts)],
         "diagnosis": _diagnosis(protocol.pathway, on),
         "dose": shown.dose_json(decision.dose),
         "items": [item_json(i) for i in items],
@@ -129,7 +130,17 @@ def _authorization(facts: PatientFacts) -> dict[str, Any] | None:
     }
 
 
-def enrolled(facts: PatientFacts) -> tuple[Any, ...]:
+def contract_json(contract: Contract) -> dict[str, Any]:
+    """A contract as it is named on a sheet; the title of an invented one says so."""
+    return {
+        "code": contract.code,
+        "version": contract.version,
+        "title": contract.title,
+        "invented": contract.invented,
+    }
+
+
+def enrolled(facts: PatientFacts) -> tuple[Contract, ...]:
     """The contracts the patient is enrolled in, each in its enrolled version."""
     newest = {a.key: a.payload["version"] for a in facts.acts_by_kind.get("enrolment", ())}
     return tuple(data.contract(code, version) for code, version in sorted(newest.items()))
@@ -163,6 +174,7 @@ def evidence_json(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
         {
             "fact": e.fact,
             "analyte": e.analyte,
+            "name": _title(e.analyte),
             "value": e.value,
             "unit": e.unit,
             "on": shown.day(e.on),
@@ -172,5 +184,6 @@ def evidence_json(evidence: Iterable[Evidence]) -> list[dict[str, Any]]:
     ]
 
 
-def patient_row(patient: UUID) -> Patient:
-    return Patient.objects.select_related("site").get(pk=patient)
+def _title(analyte: str) -> str:
+    found = catalog().analytes.get(analyte)
+    return found.title if found else ""

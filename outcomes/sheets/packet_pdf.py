@@ -38,7 +38,7 @@ def _head(paper: Paper, body: dict[str, Any]) -> None:
             ("Infusion", f"{STATES[body['day0']['state']]} {body['judged_on']}"),
             ("Dose", _dose(body["dose"])),
             ("Authorization", _authorization(body["authorization"])),
-            ("Outcomes contract", ", ".join(body["contracts"])),
+            ("Outcomes contract", ", ".join(c["title"] for c in body["contracts"])),
             ("As of", f"{body['as_of']}, known at {body['as_known_at'][:16].replace('T', ' ')} UTC"),
             *_sent(body.get("sent")),
         ]
@@ -115,8 +115,8 @@ def _fact(evidence: dict[str, Any]) -> list[str]:
     value = f"{evidence['value']} {evidence['unit']}".strip()
     return [
         evidence["on"] or "",
-        evidence["analyte"] or kind,
+        evidence["name"] or kind,
         value,
         evidence["note"],
-        f"{kind} {number[-12:]}",
+        f"{kind} {number.rpartition(':')[2][-12:]}",
     ]

@@ -18,6 +18,8 @@ FONTS = Path(__file__).parent / "fonts"
 NAME = "Roboto"
 MARGIN = 16
 TEXT, SMALL, HEAD, TITLE = 9, 7.5, 10.5, 16
+KEPT_TOGETHER = 34
+UNITS = (("[beth'U]", "BU"), ("[IU]", "IU"))
 GREY, LINE, WARN = (81, 96, 107), (185, 196, 202), (161, 21, 21)
 UNPRINTABLE = "\N{REPLACEMENT CHARACTER}"
 
@@ -59,7 +61,7 @@ class Paper(FPDF):
 
     def heading(self, text: str, aside: str = "", *, warn: bool = False) -> None:
         """A heading with its state at the right, kept together with what follows."""
-        if self.will_page_break(26):
+        if self.will_page_break(KEPT_TOGETHER):
             self.add_page()
         self.ln(2)
         self._set("B", HEAD)
@@ -71,7 +73,7 @@ class Paper(FPDF):
 
     def title_line(self, text: str) -> None:
         self._set("B", TITLE)
-        self.multi_cell(0, 8, self.safe(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
+        self.multi_cell(0, 8, self.safe(text), align="L", new_x=XPos.LMARGIN, new_y=YPos.NEXT)
 
     def text_line(self, text: str, *, bold: bool = False, warn: bool = False, small: bool = False) -> None:
         self._set("B" if bold else "", SMALL if small else TEXT, WARN if warn else GREY if small else None)
@@ -109,7 +111,9 @@ class Paper(FPDF):
         self.ln(1.5)
 
     def safe(self, text: str) -> str:
-        """The text with a mark for each character that the font does not have."""
+        """The text with units as people write them, and a mark for each character the font does not have."""
+        for code, word in UNITS:
+            text = text.replace(code, word)
         font = self.fonts[NAME.lower()]
         assert isinstance(font, TTFFont)
         return "".join(c if c == "\n" or ord(c) in font.cmap else UNPRINTABLE for c in text)
