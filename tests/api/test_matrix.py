@@ -44,6 +44,7 @@ class Objects:
         by_name = {
             "api:site": lambda: {"site": self.world.north.pk},
             "api:contract-milestones": lambda: {"contract": "sample-level"},
+            "api:packet-version": lambda: {"patient": self.patient, "version": 1},
             "api:steroid-course": lambda: {"course": self.course},
             "api:steroid-doses": lambda: {"course": self.course},
             **dict.fromkeys(LISTS, dict),

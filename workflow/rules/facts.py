@@ -196,6 +196,8 @@ class KitFact(Fact):
     weight_kg: Decimal
     vials: int
     received_on: date | None
+    ndc: str = ""
+    lot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
