@@ -29,9 +29,9 @@ def judged_on(facts: PatientFacts, today: date) -> date:
 
 def payer_gates(facts: PatientFacts, protocol: Protocol, decision: Decision) -> dict[str, GateVerdict]:
     """Gate verdicts without the centre's own overrides, by code."""
-    if facts.infusion is None or not facts.infusion.overridden:
+    if facts.infusion is None or facts.infusion.override is None:
         return {g.code: g for g in decision.gates}
-    plain = replace(facts, infusion=replace(facts.infusion, overridden=()))
+    plain = replace(facts, infusion=replace(facts.infusion, override=None))
     on = judged_on(facts, decision.today)
     return {g.code: g for g in gates.judge_all(protocol, plain, on, decision.today)}
 

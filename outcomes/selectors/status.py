@@ -8,7 +8,6 @@ from uuid import UUID
 
 from outcomes.selectors.asked import decided_at
 from outcomes.selectors.milestones import milestone_rows
-from patients.errors import Invalid
 from workflow.rules import bridging, kits, planner
 from workflow.rules.effects import Dose
 from workflow.selectors import shown

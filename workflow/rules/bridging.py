@@ -11,7 +11,7 @@ from datetime import date
 
 from patients.rules.bounds import exceeds
 from workflow.rules.effects import Evidence
-from workflow.rules.extras import contaminated
+from workflow.rules.factor import contaminated
 from workflow.rules.facts import PatientFacts, RegimenFact, ResultFact
 from workflow.rules.gates.common import seen
 from workflow.rules.protocol import Bridging, Protocol
