@@ -151,7 +151,7 @@ def test_turnaround_days_come_with_the_protocol():
 
 
 def test_version_in_force_by_date():
-    assert data.version_in_force("pathway", "hemgenix", date(2022, 11, 22)) == "2"
+    assert data.version_in_force("pathway", "hemgenix", date(2022, 11, 22)) == "1"
     for kind, code, on in [
         ("pathway", "hemgenix", date(2022, 11, 21)),
         ("pathway", "no-such", date(2026, 1, 1)),
