@@ -9,7 +9,8 @@ from typing import Any
 from uuid import NAMESPACE_OID, UUID, uuid5
 
 from patients.data import catalog
-from patients.readers.envelope import ResultEnvelope, interpret
+from patients.readers.envelope import ResultEnvelope
+from patients.readers.interpret import interpret
 from workflow import data
 from workflow.rules.evaluate import evaluate, obligations_from
 from workflow.rules.facts import (
