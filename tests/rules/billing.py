@@ -30,6 +30,12 @@ def given(minutes: int = 55, **more: Any) -> InfusionFact:
     return replace(base, **{"ended_at": base.started_at + timedelta(minutes=minutes), **more})
 
 
+def overridden(gate: str, infusion: InfusionFact) -> Any:
+    """The act by which a clinician let a blocking gate through, before the infusion."""
+    payload = {"second_person": "b", "gates": [{"code": gate, "verdict": "fail", "reason": "x"}]}
+    return story.act("override", str(infusion.id), payload, 0, by="a", reason="x")
+
+
 def approved() -> AuthorizationFact:
     return AuthorizationFact(
         id=story.name("authorization"), recorded_at=story.moment(-5), payer="Plan", number="PA-77",

@@ -131,10 +131,9 @@ def test_what_the_lines_lack(
 
 
 def test_an_override_of_the_centre_does_not_bind_the_payer() -> None:
-    overridden = billing.given(
-        overridden=("aav5-nab",), override_reason="x", override_by="a", override_second="b"
-    )
-    found = case({**nab("1:900"), "infusions": [overridden]})
+    anyway = billing.given()
+    acts = [billing.overridden("aav5-nab", anyway)]
+    found = case({**nab("1:900"), "infusions": [anyway], "acts": acts})
     assert checks(found)["nab"].verdict == "fail"
     assert "Waived" not in checks(found)["nab"].reason
 

@@ -60,7 +60,6 @@ CASES: list[tuple[str, str, Told]] = [
     ("hematology-consult", "missing", lambda: without("attestations", "hematology-consult")),
     ("liver-imaging", "stale", lambda: instead("LIVER_US", result("LIVER_US", -181, "normal"))),
     ("weight", "stale", lambda: instead("WEIGHT", result("WEIGHT", -31, "72"))),
-    ("shared-decision", "missing", lambda: without("attestations", "shared-decision")),
 ]  # fmt: skip
 
 
@@ -71,6 +70,12 @@ def test_an_item_says_what_is_missing_and_the_mend(code: str, verdict: str, fact
     assert found[code].open and found[code].missing and found[code].fix
     assert [c for c, i in found.items() if i.open] == [code]
     assert items(told())[code].verdict == "present"
+
+
+def test_a_positive_titer_without_a_shared_decision_leaves_both_open() -> None:
+    found = items(without("attestations", "shared-decision"))
+    assert [c for c, i in found.items() if i.open] == ["nab", "shared-decision"]
+    assert found["shared-decision"].verdict == "missing" and found["shared-decision"].fix
 
 
 def test_policies_ask_for_different_things() -> None:
@@ -173,10 +178,9 @@ def test_the_plans_carry_their_schedule_and_source() -> None:
 
 def test_the_payer_sees_no_override() -> None:
     high = instead("AAV5_NAB", result("AAV5_NAB", -9, "1:900", assay="clinical-study"))
-    waived = billing.given(
-        overridden=("aav5-nab",), override_reason="x", override_by="a", override_second="b"
-    )
-    assert items({**high, "infusions": [waived]})["nab"].verdict == "fail"
+    anyway = billing.given()
+    acts = [billing.overridden("aav5-nab", anyway)]
+    assert items({**high, "infusions": [anyway], "acts": acts})["nab"].verdict == "fail"
 
 
 def test_the_catalogue_files_are_sound() -> None:
