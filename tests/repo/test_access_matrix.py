@@ -41,7 +41,7 @@ def test_every_row_has_a_route() -> None:
 
 def test_every_method_of_an_api_route_is_in_its_row() -> None:
     for name, pattern in routes():
-        if name.startswith("api:") and methods(pattern):
+        if name.startswith(("api:", "fhir:")) and methods(pattern):
             assert methods(pattern) == set(matrix.rows()[name]), name
 
 

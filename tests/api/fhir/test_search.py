@@ -121,6 +121,13 @@ def test_what_cannot_be_read_is_named(world: World, path: str, named: str) -> No
     assert named in told[0]["diagnostics"]
 
 
+def test_more_than_an_address_can_carry(world: World) -> None:
+    many = ",".join(str(UUID(int=n)) for n in range(60))
+    assert "fewer" in issues(search(world, "Patient", f"_id={many}"), 400)[0]["diagnostics"]
+    issues(world.api().get(R4 + "Patient?" + "&".join(["_id=1"] * 1001)), 400)
+    issues(search(world, "Patient", "&".join(["_id=1"] * 1001)), 400)
+
+
 def test_all_faults_at_once(world: World) -> None:
     told = issues(world.api().get(R4 + "Observation?date=x&status=y"), 400)
     assert len(told) == 2

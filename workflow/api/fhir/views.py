@@ -7,7 +7,9 @@ from functools import partial
 from typing import Any
 from uuid import UUID
 
+from django.core.exceptions import SuspiciousOperation
 from django.urls import reverse
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import FormParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -45,6 +47,8 @@ class FhirView(ApiView):
     kind: Kind = KINDS[0]
 
     def handle_exception(self, error: Exception) -> Response:
+        if isinstance(error, SuspiciousOperation):
+            error = ParseError("There are too many parameters.")
         response = super().handle_exception(error)
         response.data = of_problem(response.data)
         response.content_type = None
