@@ -22,9 +22,7 @@ MAX_FILE = 512 * 1024 * 1024
 
 
 class Command(OperatorCommand):
-    help = (
-        "Reads laboratory files: HL7 v2, FHIR JSON and NDJSON, CSV, XLSX. Exit 2 when a file could not be read."
-    )
+    help = "Reads laboratory files: HL7 v2, FHIR JSON and NDJSON, CSV, XLSX. Exit 2 when a file could not be read."
     one_transaction = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -55,7 +53,9 @@ class Command(OperatorCommand):
             "form": options["format"], "mapping": options["mapping"],
         }  # fmt: skip
         if path.stat().st_size > MAX_FILE:
-            return Report(file=path.name, source=source.code, rejected="is larger than 512 MB").refused("too-large")
+            return Report(file=path.name, source=source.code, rejected="is larger than 512 MB").refused(
+                "too-large"
+            )
         with path.open("rb") as stream:
             if options["dry_run"]:
                 return imports.preview(stream=stream, people=people, **told)
