@@ -87,7 +87,9 @@ def _tried(request: HttpRequest, known: import_forms.Known, told: dict[str, Any]
 def _taken(request: HttpRequest, inbound: Inbound) -> HttpResponseRedirect:
     """Reads a kept import at once if it is small; a large one is left for the worker."""
     if inbound.size > AT_ONCE:
-        messages.info(request, f"{inbound.file} is kept. It is large, so it is read in the background.")
+        messages.info(
+            request, f"The file {inbound.file} is kept. It is large, so it is read in the background."
+        )
     else:
         _run(request, inbound)
     return redirect("admin:import", inbound.pk)
@@ -97,12 +99,14 @@ def _run(request: HttpRequest, inbound: Inbound) -> None:
     try:
         report = service.run(inbound=inbound)
     except RuntimeError:
-        messages.info(request, f"{inbound.file} is being read at this moment.")
+        messages.info(request, f"The file {inbound.file} is being read at this moment.")
         return
     if report.rejected:
-        messages.error(request, f"{inbound.file} was not read: it {report.rejected}. Its bytes are kept.")
+        messages.error(
+            request, f"The file {inbound.file} was not read: it {report.rejected}. Its bytes are kept."
+        )
     else:
-        messages.success(request, f"{inbound.file} is imported: {words.told(report.counts)}.")
+        messages.success(request, f"Imported {inbound.file}: {words.told(report.counts)}.")
 
 
 def _form(

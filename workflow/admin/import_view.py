@@ -32,9 +32,9 @@ def line(row: Inbound) -> dict[str, Any]:
 def counts(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Every disposition that occurs, with its number."""
     return [
-        {"code": code, "text": text, "count": told[code]}
-        for code, text in words.DISPOSITIONS.items()
-        if told.get(code)
+        {"code": code, "text": words.words(code, n), "count": n}
+        for code in words.DISPOSITIONS
+        if (n := told.get(code))
     ]
 
 

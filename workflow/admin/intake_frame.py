@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from patients.admin.roles import CARE, holds
+from patients.admin.roles import CARE, OPENS_ADMIN, holds
 from patients.errors import DomainError, Fault
 from patients.rules.words import counted
 from workflow.admin.forms import Field
@@ -17,8 +17,8 @@ from workflow.admin.pages import page
 PAGES = (
     ("desk", "Quarantine desk", CARE),
     ("imports", "Imports", CARE),
-    # C1
-    # C2
+    ("code-maps", "Code maps", OPENS_ADMIN),
+    ("table-mappings", "Table mappings", OPENS_ADMIN),
 )
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from patients.rules.words import counted
 
 DISPOSITIONS = {
-    "result": "Results",
-    "quarantine": "Wait on the desk",
-    "duplicate": "Known already",
-    "pending": "No value yet",
-    "retract": "Withdrawn",
-    "cancelled": "Cancelled",
-    "untracked": "Not followed here",
-    "rejected": "Could not be read",
+    "result": ("result", "results"),
+    "quarantine": ("waits on the desk", "wait on the desk"),
+    "duplicate": ("known already", "known already"),
+    "pending": ("without a value yet", "without a value yet"),
+    "retract": ("withdrawn", "withdrawn"),
+    "cancelled": ("cancelled", "cancelled"),
+    "untracked": ("not followed here", "not followed here"),
+    "rejected": ("could not be read", "could not be read"),
 }
 ONE = {
     "result": "Result",
@@ -50,8 +50,13 @@ def refused_words(reason: str) -> str:
     return REFUSED.get(reason, "It cannot be read. Its bytes are kept.")
 
 
+def words(disposition: str, count: int) -> str:
+    """What became of so many items."""
+    return DISPOSITIONS[disposition][count != 1]
+
+
 def told(counts: Mapping[str, int]) -> str:
     """As in “14 items: 12 results, 2 wait on the desk”."""
-    parts = [f"{n} {text.lower()}" for name, text in DISPOSITIONS.items() if (n := counts.get(name, 0))]
+    parts = [f"{n} {words(name, n)}" for name in DISPOSITIONS if (n := counts.get(name, 0))]
     total = sum(counts.get(name, 0) for name in DISPOSITIONS)
     return f"{counted(total, 'item')}: {', '.join(parts)}" if parts else "no item"
