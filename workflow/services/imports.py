@@ -20,6 +20,7 @@ from django.utils import timezone
 from patients import access
 from patients.data import catalog
 from patients.errors import Invalid
+from patients.ids import new_id
 from patients.models import Inbound, InboundItem, InboundMessage, Source
 from patients.readers import files, wire
 from patients.readers.envelope import Parcel, ResultEnvelope, Unreadable
@@ -106,13 +107,17 @@ def keep(
     form: str = "auto",
     mapping: str = "",
     at: datetime | None = None,
+    key: UUID | None = None,
 ) -> Inbound:
-    """Stores the bytes and the import's row, in one transaction; nothing is read yet."""
+    """Stores the bytes and the import's row, in one transaction; nothing is read yet.
+
+    `key` is the import's id where the caller must know it beforehand.
+    """
     moment = at or timezone.now()
     with access.site_context([site], by=by):
         blob = blobs.keep(stream=stream, site=site, media_type="application/octet-stream", at=moment)
         return Inbound.objects.create(
-            site_id=site, source=source, file=name[:255], format=form, mapping=mapping, sha256=blob.sha256,
+            id=key or new_id(), site_id=site, source=source, file=name[:255], format=form, mapping=mapping, sha256=blob.sha256,
             size=blob.size, blob=blob, at=moment, by=by,
         )  # fmt: skip
 
@@ -120,7 +125,7 @@ def keep(
 def run(
     *, inbound: Inbound, at: datetime | None = None, people: People | None = None, keep_items: int = 0
 ) -> Report:
-    """Gives every item of a kept import its disposition. Raises RuntimeError when another run holds it.
+    """Gives every item of a kept import its disposition. Raises Running when another run holds it.
 
     A file that cannot be read is `rejected` as a whole; the report says why, and its bytes stay.
     """
@@ -172,6 +177,10 @@ def preview(
     return report
 
 
+class Running(RuntimeError):
+    """Another process gives this import's items their dispositions at this moment."""
+
+
 class _alone:
     """Holds the import's advisory lock on this connection: two runs of one import never overlap."""
 
@@ -182,7 +191,7 @@ class _alone:
         with connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(hashtextextended(%s, 1))", [self.key])
             if not cursor.fetchone()[0]:
-                raise RuntimeError("This import is running already.")
+                raise Running("This import is running already.")
 
     def __exit__(self, *_: object) -> None:
         with connection.cursor() as cursor:

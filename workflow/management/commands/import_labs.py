@@ -9,22 +9,18 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from patients.access import everywhere
 from patients.management.base import OperatorCommand, operator
-from patients.models import Source, TableMapping
+from patients.models import Source
 from patients.readers import fhir_results, files
 from patients.readers.envelope import Unreadable
 from patients.readers.fhir import People
+from workflow.management.options import MAX_FILE, source_named
 from workflow.services import imports
 from workflow.services.imports import Report
 
-MAX_FILE = 512 * 1024 * 1024
-
 
 class Command(OperatorCommand):
-    help = (
-        "Reads laboratory files: HL7 v2, FHIR JSON and NDJSON, CSV, XLSX. Exit 2 when a file could not be read."
-    )
+    help = "Reads laboratory files: HL7 v2, FHIR JSON and NDJSON, CSV, XLSX. Exit 2 when a file could not be read."
     one_transaction = False
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -36,7 +32,7 @@ class Command(OperatorCommand):
         parser.add_argument("--json", action="store_true", help="the default; kept for scripts")
 
     def run(self, **options: Any) -> int | None:
-        source = _source(options["source"], options["mapping"])
+        source = source_named(options["source"], options["mapping"])
         paths = list(_files(options["paths"]))
         people = _people(paths, options["format"])
         unread = 0
@@ -55,22 +51,14 @@ class Command(OperatorCommand):
             "form": options["format"], "mapping": options["mapping"],
         }  # fmt: skip
         if path.stat().st_size > MAX_FILE:
-            return Report(file=path.name, source=source.code, rejected="is larger than 512 MB").refused("too-large")
+            return Report(file=path.name, source=source.code, rejected="is larger than 512 MB").refused(
+                "too-large"
+            )
         with path.open("rb") as stream:
             if options["dry_run"]:
                 return imports.preview(stream=stream, people=people, **told)
             inbound = imports.keep(stream=stream, **told)
         return imports.run(inbound=inbound, people=people)
-
-
-def _source(code: str, mapping: str) -> Source:
-    with everywhere(by=operator()):
-        source = Source.objects.select_related("site").filter(code=code).first()
-        if source is None:
-            raise CommandError(f"There is no source “{code}”; make it with create_source.")
-        if mapping and not TableMapping.objects.filter(source=source, name=mapping).exists():
-            raise CommandError(f"The source “{code}” has no table mapping “{mapping}”.")
-        return source
 
 
 def _people(paths: list[Path], form: str) -> People:
