@@ -7,7 +7,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from patients.models import Heartbeat
-from workflow.services import notices
+from workflow.services import imports, notices
 from workflow.services import sweep as sweeper
 
 
@@ -33,6 +33,11 @@ def send_notices() -> None:
 @shared_task(name="workflow.redecide")
 def redecide() -> None:
     sweeper.redecide()
+
+
+@shared_task(name="workflow.run_imports")
+def run_imports() -> None:
+    imports.run_queued()
 
 
 @shared_task(name="workflow.sweep")

@@ -103,7 +103,8 @@ class BlobPart(models.Model):
 class Inbound(Identified):
     """One import: which bytes from which source, and what became of them.
 
-    `waiting` until its items are dispositioned; `done`, or `rejected` when the file as a whole cannot be read.
+    `waiting` (or `queued` for the background) until its items are dispositioned; then `done`, or `rejected`
+    when the file as a whole cannot be read.
     """
 
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="+")
@@ -120,11 +121,13 @@ class Inbound(Identified):
     by = models.CharField(max_length=150)
 
     class Meta:
-        constraints = [one_of("state", ("waiting", "done", "rejected"), "inbound_state")]
+        constraints = [one_of("state", ("waiting", "queued", "done", "rejected"), "inbound_state")]
         indexes = [
             models.Index(fields=["site", "-at"]),
             models.Index(fields=["source", "sha256"]),
-            models.Index(fields=["at"], condition=models.Q(state="waiting"), name="inbound_waiting"),
+            models.Index(
+                fields=["at"], condition=models.Q(state__in=["waiting", "queued"]), name="inbound_open"
+            ),
         ]
 
     def __str__(self) -> str:

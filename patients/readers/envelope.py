@@ -51,6 +51,7 @@ class ResultEnvelope:
 
     `analyte` is given where the sender uses our codes; else `codings` in the sender's order of preference.
     `spoken` is the value in the common grammar where the format has another one ("<^10" is spoken "<10").
+    `decimal` is the decimal sign where it is not the source's usual one.
     `coded` is the meaning of a value's standard code; `span` a reported range of values, never a number.
     `barred` holds faults that forbid to read the item at all, `faults` those of the value.
     """
@@ -63,6 +64,7 @@ class ResultEnvelope:
     coded: str = ""
     span: tuple[str, str] | None = None
     unit: str = ""
+    decimal: str = ""
     collected: datetime | date | None = None
     bad_time: bool = False
     reported_at: datetime | None = None

@@ -92,7 +92,8 @@ class _Reader:
 
     def _orders(self) -> list[_Order]:
         orders: list[_Order] = []
-        named, before = Named(), []
+        named = Named()
+        before: list[Segment] = []
         for segment in self.message.segments:
             if segment.name == "PID":
                 named, before = self._named(segment), []

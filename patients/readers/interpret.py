@@ -206,7 +206,9 @@ def _value(envelope: ResultEnvelope, analyte: Analyte, meaning: Meaning | None, 
     if envelope.coded and analyte.kind != "quantity":
         return Value(text=envelope.value, code=envelope.coded)
     rule = meaning.value_rule if meaning else ""
-    return replace(parse_value(text, analyte, decimal=rules.decimal, rule=rule), text=envelope.value)
+    return replace(
+        parse_value(text, analyte, decimal=envelope.decimal or rules.decimal, rule=rule), text=envelope.value
+    )
 
 
 def _converted(
@@ -248,7 +250,7 @@ def _limit(
     if converted.number is None:
         return None
     try:
-        number = Decimal(text.strip().replace(rules.decimal, "."))
+        number = Decimal(text.strip().replace(envelope.decimal or rules.decimal, "."))
     except InvalidOperation:
         return None
     if not number.is_finite():

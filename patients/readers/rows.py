@@ -31,6 +31,7 @@ class Mapped:
     constants: Mapping[str, str] = field(default_factory=dict)
     date_formats: Sequence[str] = ()
     key: Sequence[str] = ()
+    decimal: str = ""
     timezone: str = "UTC"
 
 
@@ -92,6 +93,7 @@ def _envelope(
         codings=_codings(cells),
         value=get("value", ""),
         unit=get("unit", ""),
+        decimal=mapping.decimal,
         collected=collected,
         bad_time=bad,
         reported_at=reported if isinstance(reported, datetime) else None,

@@ -9,7 +9,7 @@ from typing import Any
 from patients.readers.envelope import Coding, Named, PatientNumber, ResultEnvelope
 
 TEXTS = (
-    "analyte", "code_text", "value", "spoken", "coded", "unit", "reference_low", "reference_high",
+    "analyte", "code_text", "value", "spoken", "coded", "unit", "decimal", "reference_low", "reference_high",
     "reference_text", "flag", "assay", "method", "lab", "note", "status", "source", "source_id", "raw",
 )  # fmt: skip
 FLAGS = ("bad_time", "laboratory", "attachment")

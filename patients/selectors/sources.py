@@ -40,6 +40,7 @@ def mapped(source: Source, name: str) -> Mapped | None:
         constants=row.constants,
         date_formats=tuple(row.date_formats),
         key=tuple(row.key),
+        decimal=row.decimal,
         timezone=source.timezone,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, results, worklist
+from workflow.api import acts, desk, imports, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -23,6 +23,16 @@ routes = [
     path("steroid-courses/<uuid:course>/doses/", acts.SteroidDoses.as_view(), name="steroid-doses"),
     path(f"{PATIENT}/pins/", acts.Pins.as_view(), name="pins"),
     path(f"{PATIENT}/pins/preview/", acts.PinsPreview.as_view(), name="pins-preview"),
+    path("imports/", imports.Imports.as_view(), name="imports"),
+    path("imports/<uuid:inbound>/", imports.ImportDetail.as_view(), name="import"),
+    path("imports/<uuid:inbound>/items/", imports.ImportItems.as_view(), name="import-items"),
+    path("imports/<uuid:inbound>/errors.csv", imports.ImportErrors.as_view(), name="import-errors"),
+    path("imports/<uuid:inbound>/raw/", imports.ImportRaw.as_view(), name="import-raw"),
+    path("quarantine/", desk.Quarantine.as_view(), name="quarantine"),
+    path("quarantine/<uuid:item>/", desk.QuarantineDetail.as_view(), name="quarantine-item"),
+    path("quarantine/<uuid:item>/resolve/", desk.Resolve.as_view(), name="quarantine-resolve"),
+    path("code-maps/", desk.CodeMaps.as_view(), name="code-maps"),
+    path("table-mappings/", desk.TableMappings.as_view(), name="table-mappings"),
     path("worklist/", worklist.Worklist.as_view(), name="worklist"),
     path("worklist/<uuid:task>/complete/", worklist.CompleteTask.as_view(), name="task-complete"),
     path("worklist/<uuid:task>/waive/", worklist.WaiveTask.as_view(), name="task-waive"),

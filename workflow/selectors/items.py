@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -76,11 +77,10 @@ def _span(envelope: ResultEnvelope) -> dict[str, str] | None:
 
 
 def _moment(envelope: ResultEnvelope) -> str | None:
-    if envelope.collected is None:
+    told = envelope.collected
+    if told is None:
         return None
-    return (
-        instant(envelope.collected) if hasattr(envelope.collected, "hour") else envelope.collected.isoformat()
-    )
+    return instant(told) if isinstance(told, datetime) else told.isoformat()
 
 
 def _converted(item: Interpreted) -> dict[str, str] | None:

@@ -302,7 +302,8 @@ def _waiting(same: models.Q, source: Source | None, only: QuarantineItem | None 
         for r in desk.order_by("received_at", "pk")
     ]
     return found + [
-        _Held(wire.from_json(r.envelope), None, r.patient_id, r.inbound_id) for r in aside.order_by("pk")
+        _Held(wire.from_json(r.envelope or {}), None, r.patient_id, r.inbound_id)
+        for r in aside.order_by("pk")
     ]
 
 

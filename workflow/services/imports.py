@@ -10,11 +10,12 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from patients import access
@@ -31,16 +32,15 @@ from patients.rules.codemaps import SourceRules
 from patients.selectors import sources
 from patients.selectors.matching import Match, matches
 from patients.services import blobs
+from workflow.selectors.inbound import DISPOSITIONS
 from workflow.selectors.items import item_json, rejected_json
 from workflow.services import intake, waiting
 from workflow.services.pile import Pile, Piled
 from workflow.services.results import Outcome
 
-DISPOSITIONS = (
-    "result", "duplicate", "pending", "quarantine", "retract", "cancelled", "untracked", "rejected",
-)  # fmt: skip
 LOOSE = frozenset({"pending", "retract", "cancelled", "untracked"})
-CHUNK, AGAIN = 500, "again"
+CHUNK, AGAIN, AT_ONCE = 500, "again", 5000
+ABANDONED = timedelta(minutes=10)
 Kept = tuple[int, dict[str, Any], dict[str, Any]]
 
 
@@ -107,19 +107,52 @@ def keep(
     form: str = "auto",
     mapping: str = "",
     at: datetime | None = None,
+    queued: bool = False,
     key: UUID | None = None,
 ) -> Inbound:
     """Stores the bytes and the import's row, in one transaction; nothing is read yet.
 
-    `key` is the import's id where the caller must know it beforehand.
+    `queued` leaves the reading to the background; else the caller runs it. `key` is the import's id where the
+    caller must know it beforehand.
     """
     moment = at or timezone.now()
     with access.site_context([site], by=by):
         blob = blobs.keep(stream=stream, site=site, media_type="application/octet-stream", at=moment)
         return Inbound.objects.create(
-            id=key or new_id(), site_id=site, source=source, file=name[:255], format=form, mapping=mapping, sha256=blob.sha256,
-            size=blob.size, blob=blob, at=moment, by=by,
+            id=key or new_id(), site_id=site, source=source, file=name[:255], format=form, mapping=mapping,
+            sha256=blob.sha256, size=blob.size, blob=blob, at=moment, by=by, state="queued" if queued else "waiting",
         )  # fmt: skip
+
+
+def many(stream: BinaryIO, source: Source | None, form: str, mapping: str) -> bool:
+    """Whether a file holds more items than one request carries out."""
+    start, found = stream.tell(), 0
+    try:
+        kind = files.sniffed(stream) if form == "auto" else form
+        columns = (sources.mapped(source, mapping) if source else None) or Mapped()
+        for parcel in files.parcels(stream, kind, files.Delivery(SourceRules(), columns)):
+            found += len(parcel.items)
+            if found > AT_ONCE:
+                return True
+    except Unreadable:
+        return False
+    finally:
+        stream.seek(start)
+    return False
+
+
+def run_queued(*, at: datetime | None = None) -> int:
+    """Runs what was left to the background, and what an interrupted command left behind. Returns how many."""
+    moment = at or timezone.now()
+    left = Q(state="queued") | Q(state="waiting", at__lt=moment - ABANDONED)
+    with access.everywhere(by="worker"):
+        rows = list(Inbound.objects.filter(left).select_related("source", "blob").order_by("at")[:20])
+    for row in rows:
+        try:
+            run(inbound=row)
+        except Running:
+            continue
+    return len(rows)
 
 
 def run(

@@ -82,31 +82,32 @@ class Store:
         if item.disposition == "untracked":
             return Outcome("untracked", item, reasons=item.reasons)
         if item.disposition == "quarantine":
-            row, made = waiting.put(self.entry, item, self.source, self.inbound, self._lineage(item))
-            return Outcome("quarantine" if made else "duplicate", item, quarantine=row, reasons=item.reasons)
+            held, made = waiting.put(self.entry, item, self.source, self.inbound, self._lineage(item))
+            return Outcome("quarantine" if made else "duplicate", item, quarantine=held, reasons=item.reasons)
         row = self._row(item)
-        if row is None:
-            return Outcome(item.disposition, item, reasons=item.reasons)
-        disposition = (
-            "pending" if item.disposition == "promote" and row.status == "pending" else item.disposition
-        )
-        return self._placed(
-            Outcome("result" if disposition == "promote" else disposition, item, row, None, item.reasons)
-        )
+        disposition = item.disposition
+        if disposition == "promote":
+            disposition = "result" if row is not None and row.status == "final" else "pending"
+        outcome = Outcome(disposition, item, row, reasons=item.reasons)
+        return outcome if row is None else self._placed(outcome)
 
     def _row(self, item: Interpreted) -> Result | None:
-        """The version that an item makes; None for the end of something that was never heard of."""
+        """The version that an item makes; None for what has no time, or ends what was never heard of."""
         lineage = self._lineage(item)
         known = list(self.rows.get(lineage, {}).values()) if lineage else []
+        if item.envelope.collected is None and not known:
+            return None
         if item.disposition == "promote":
             return self._promoted(item, known)
         if item.disposition in ENDED:
             return self._ended(item, known)
         return self._version(item)
 
-    def _promoted(self, item: Interpreted, known: list[Result]) -> Result:
+    def _promoted(self, item: Interpreted, known: list[Result]) -> Result | None:
         """The preliminary value, now final; without one the report has no value yet."""
         standing = current(tuple(known)).current if known else None
+        if standing is None and item.envelope.collected is None:
+            return None
         row = self._version(item) if standing is None else self._copy(standing)
         row.status = "pending" if standing is None else "final"
         row.reported_at = item.envelope.reported_at

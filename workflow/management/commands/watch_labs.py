@@ -18,7 +18,7 @@ from patients.models import Inbound, Source
 from workflow.management.dropfolder import Claim, DropFolder, Taken, look
 from workflow.management.options import MAX_FILE, source_named
 from workflow.management.stopping import stopping
-from workflow.selectors import inbound as selector
+from workflow.selectors.inbound import import_json
 from workflow.services import imports
 from workflow.services.imports import Report
 
@@ -130,7 +130,7 @@ class Command(OperatorCommand):
         """Keeps the bytes unless an earlier process has, goes on with what is unfinished, and tells the end."""
         source = source_named(self.options["source"], self.options["mapping"])
         with access.site_context([source.site_id], by=operator()):
-            known = selector.found(claim.key)
+            known = _import(claim)
         known = known or self._kept(claim, source)
         fault = "could not be read"
         if known.state == "waiting":
@@ -139,9 +139,9 @@ class Command(OperatorCommand):
             except imports.Running as error:
                 raise Later(str(error)) from error
         with access.site_context([source.site_id], by=operator()):
-            ended = selector.found(claim.key)
+            ended = _import(claim)
             assert ended is not None
-            return selector.report_json(ended), fault if ended.state == "rejected" else ""
+            return import_json(ended, items=False), fault if ended.state == "rejected" else ""
 
     def _kept(self, claim: Claim, source: Source) -> Inbound:
         """The import's row and bytes. A process that died may have had its commit under way: then later."""
@@ -153,6 +153,10 @@ class Command(OperatorCommand):
                 )  # fmt: skip
         except IntegrityError as error:
             raise Later("its import is being stored at this moment") from error
+
+
+def _import(claim: Claim) -> Inbound | None:
+    return Inbound.objects.select_related("source", "blob").filter(pk=claim.key).first()
 
 
 def _seconds(text: str) -> float:
