@@ -275,8 +275,16 @@ class _Run:
                     )
         form = self.report.format if self.report.format != "auto" else files.sniffed(stream)
         self.report.format = form
-        for parcel in files.parcels(stream, form, files.Delivery(rules, mapping or Mapped(), self.people)):
+        by_sender = None if source else self._rules_of_sender
+        delivery = files.Delivery(rules, mapping or Mapped(), self.people, by_sender)
+        for parcel in files.parcels(stream, form, delivery):
             yield replace(parcel, digest=AGAIN) if again and not parcel.rejected else parcel
+
+    def _rules_of_sender(self, application: str, facility: str) -> SourceRules:
+        """How the sender of a message writes times and numbers, where the import names no source."""
+        with self._context():
+            source = sources.sender_of([self.inbound.site_id], application, facility)
+            return self._rules(source)[1] if source else SourceRules()
 
     def _came_before(self) -> bool:
         """Whether the same bytes of this source were dispositioned before."""
