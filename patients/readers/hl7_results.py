@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, tzinfo
 from typing import BinaryIO
@@ -27,14 +27,20 @@ STATUSES = {
 ORDER_STATUSES = {**STATUSES, "A": "preliminary"}
 TEXTS = frozenset({"TX", "FT", "ST"})
 ATTACHMENTS = frozenset({"ED", "RP"})
+BySender = Callable[[str, str], SourceRules]
 CODED = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
 
 
-def read(stream: BinaryIO, rules: SourceRules) -> Iterator[Parcel]:
-    """A parcel for each message, in order. Raises Unreadable when the file is no HL7 at all."""
+def read(stream: BinaryIO, rules: SourceRules, by_sender: BySender | None = None) -> Iterator[Parcel]:
+    """A parcel for each message, in order. Raises Unreadable when the file is no HL7 at all.
+
+    Where the sender decides, `by_sender` gives the rules for an application and facility instead of `rules`.
+    """
     for index, data in enumerate(hl7.messages(stream), start=1):
         try:
-            yield _parcel(index, data, hl7.parse(data), rules)
+            message = hl7.parse(data)
+            own = by_sender(*sender(message)) if by_sender else rules
+            yield _parcel(index, data, message, own)
         except Unreadable as error:
             yield Parcel(index=index, ack="AR", reason=error.reason, rejected=True, warnings=(str(error),))
 
@@ -329,6 +335,8 @@ def _value(group: Sequence[Segment]) -> _Value:
 def _structured(obx: Segment, text: str) -> _Value:
     """SN: comparator, number, separator, number."""
     comparator, first, separator, second = (obx.components(5) + ["", "", "", ""])[:4]
+    if comparator and (first or separator) and not re.fullmatch("[<>=≤≥]{1,2}", comparator):
+        return _Value(text=text, faults=("value-unparseable",))
     if not separator:
         return _Value(text=text, spoken=f"{comparator}{first}", faults=("sn-separator",) if second else ())
     if separator == ":":

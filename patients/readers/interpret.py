@@ -104,7 +104,7 @@ def _found(envelope: ResultEnvelope, rules: SourceRules, catalog: Catalog) -> Fo
         code = envelope.analyte.strip().upper()
         return Found(code) if code in catalog.analytes else Found(fault="unmapped-code")
     found = analyte_of(envelope.codings, envelope.unit.strip(), rules, catalog)
-    foreign = envelope.attachment or (found.fault and not envelope.laboratory)
+    foreign = envelope.attachment or (found.fault and not found.disputed and not envelope.laboratory)
     return Found(fault="untracked") if foreign else found
 
 
@@ -184,7 +184,7 @@ def _read(
 ) -> _Read:
     value = _value(envelope, analyte, meaning, rules)
     if value.no_value:
-        return _Read(value=value, no_value=not envelope.faults and envelope.span is None)
+        return _Read(value=value, no_value=True)
     converted = _converted(value, envelope, analyte, meaning, catalog)
     low, high = _limits(value, converted, envelope, analyte, meaning, rules, catalog)
     high, uln_source = _upper(high, converted, analyte, rules)
@@ -201,6 +201,8 @@ def _read(
 
 
 def _value(envelope: ResultEnvelope, analyte: Analyte, meaning: Meaning | None, rules: SourceRules) -> Value:
+    if envelope.faults:
+        return Value(text=envelope.value)
     text = envelope.value if envelope.spoken is None else envelope.spoken
     if envelope.coded in CODED[analyte.kind]:
         agrees = POLES.get(word_meaning(text) or "") in (None, POLES.get(envelope.coded))

@@ -47,8 +47,9 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The top bar: the pages this person's roles open."""
-    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("rules", "Rules", OPENS_ADMIN)]
-    pages.append(("records", "Records", OPENS_ADMIN))
+    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("desk", "Desk", CARE)]
+    pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
+    pages += [("rules", "Rules", OPENS_ADMIN), ("records", "Records", OPENS_ADMIN)]
     found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
     return [{"url": url, "text": text, "current": request.path.startswith(url)} for url, text in found]
 
