@@ -224,3 +224,18 @@ def test_what_laboratories_send_is_shown_as_text(ana: Client, site: Any, ada: An
     for text in (page(ana, DESK), page(ana, at(waiting()))):
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert" in text
+
+
+def test_today_counts_what_waits_and_leads_to_the_desk(ana: Client, site: Any, ada: Any):
+    assert "quarantine desk" not in page(ana, "/admin/today/")
+    take(make_source(site), csv_of(row("LALT"), row("LAST")))
+    text = page(ana, "/admin/today/")
+    assert "<b>2</b> On the quarantine desk" in text and 'href="/admin/desk/"' in text
+
+
+def test_the_patient_page_lists_what_waits_about_this_patient(ana: Client, site: Any, ada: Any):
+    other = PatientFactory(site=site, mrn="M2", family_name="Other")
+    take(make_source(site), csv_of(row("LALT"), row("LXYZ", who="M2,Other,1985-05-17")))
+    text = page(ana, f"/admin/patients/{ada.pk}/")
+    assert "Wait on the quarantine desk" in text and "LALT" in text and "LXYZ" not in text
+    assert "LXYZ" in page(ana, f"/admin/patients/{other.pk}/")
