@@ -160,15 +160,16 @@ def _site(code: str) -> Site:
 def _pseudonymised(body: dict[str, Any]) -> dict[str, Any]:
     """A status without what people typed and without the day of birth, or dates that give it away."""
     adult = all(g["verdict"] == "pass" for g in body["gates"] if g["code"] == "age")
-    infusion = body["infusion"]
+    infusion, bridging = body["infusion"], body["bridging"]
     return {
         **body,
-        "gates": [_without_birthday(g) if g["code"] == "age" else g for g in body["gates"]],
+        "gates": [_without_birthday(g) if g["code"] == "age" else hidden.gate(g) for g in body["gates"]],
         "feasible": body["feasible"] if adult else None,
         "next_change_on": body["next_change_on"] if adult else None,
         "steroid_courses": [without(c, hidden.COURSE) for c in body["steroid_courses"]],
         "tasks": [without(t, hidden.TASK) for t in body["tasks"]],
-        "infusion": without(infusion, hidden.INFUSION) if infusion else None,
+        "bridging": without(bridging, hidden.TASK) if bridging else None,
+        "infusion": hidden.infusion(infusion) if infusion else None,
     }
 
 

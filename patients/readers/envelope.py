@@ -51,7 +51,7 @@ class ResultEnvelope:
 
     `analyte` is given where the sender uses our codes; else `codings` in the sender's order of preference.
     `spoken` is the value in the common grammar where the format has another one ("<^10" is spoken "<10").
-    `decimal` is the decimal sign where it is not the source's usual one.
+    `decimal` is the decimal sign of the numbers, "" that of the source; `reference_unit` "" that of the value.
     `coded` is the meaning of a value's standard code; `span` a reported range of values, never a number.
     `barred` holds faults that forbid to read the item at all, `faults` those of the value.
     """
@@ -70,6 +70,7 @@ class ResultEnvelope:
     reported_at: datetime | None = None
     reference_low: str = ""
     reference_high: str = ""
+    reference_unit: str = ""
     reference_text: str = ""
     flag: str = ""
     assay: str = ""

@@ -7,10 +7,13 @@ an object makes the document unreadable.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, BinaryIO
+from urllib.parse import unquote, urljoin
 
 from patients.readers.envelope import Named, PatientNumber, Unreadable
 from patients.readers.moments import BadTime, fhir_moment
@@ -18,6 +21,8 @@ from patients.readers.moments import BadTime, fhir_moment
 MAX_DOCUMENT = 64 * 1024 * 1024
 MAX_LINE = 8 * 1024 * 1024
 Resource = Mapping[str, Any]
+UNPRINTABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+BROKEN = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,13 @@ class Entry:
 
 @dataclass(slots=True)
 class People:
-    """Patients by every address under which a document may refer to them."""
+    """Patients by every address under which a document may refer to them.
+
+    `by_id` says where the Patients of an id come from: an id alone means nobody when two servers use it.
+    """
 
     by_address: dict[str, Named] = field(default_factory=dict)
+    by_id: dict[str, dict[str, Named]] = field(default_factory=dict)
 
     def add(self, entry: Entry) -> None:
         """Remembers a Patient; other resources are passed over."""
@@ -41,36 +50,60 @@ class People:
         if resource.get("resourceType") != "Patient":
             return
         named = _named(resource)
+        address = entry.full_url.split("/_history/")[0]
+        if address:
+            self.by_address[address] = named
         if isinstance(resource.get("id"), str):
-            self.by_address[f"Patient/{resource['id']}"] = named
-        if entry.full_url:
-            self.by_address[entry.full_url] = named
+            server = address.rpartition("/Patient/")[0]
+            self.by_id.setdefault(resource["id"], {})[server] = named
 
-    def subject(self, resource: Resource) -> Named:
+    def subject(self, resource: Resource, full_url: str = "") -> Named:
         """Whom an observation is about: nobody we know of (empty) when the reference leads nowhere."""
         subject = resource.get("subject")
         if not isinstance(subject, Mapping):
             return Named()
         reference = subject.get("reference")
-        found = self._referred(reference, resource) if isinstance(reference, str) else None
+        found = self._referred(reference, resource, full_url) if isinstance(reference, str) else None
         if found is not None:
             return found
         number = _number(subject.get("identifier"))
         return Named(numbers=(number,), number_suffices=True) if number else Named()
 
-    def _referred(self, reference: str, resource: Resource) -> Named | None:
+    def _referred(self, reference: str, resource: Resource, full_url: str) -> Named | None:
         if reference.startswith("#"):
-            inside = [c for c in _list(resource.get("contained")) if c.get("id") == reference[1:]]
-            return _named(inside[0]) if inside else None
-        if "Patient?identifier=" in reference:
-            system, bar, value = reference.split("Patient?identifier=", 1)[1].partition("|")
-            number = PatientNumber(value.strip(), (system,)) if bar else PatientNumber(system.strip())
-            return Named(numbers=(number,), number_suffices=True)
-        if reference in self.by_address:
-            return self.by_address[reference]
-        parts = reference.split("/_history/")[0].rsplit("/", 2)
-        relative = "/".join(parts[-2:])
-        return self.by_address.get(relative)
+            return _contained(resource, reference[1:])
+        address, _, query = reference.split("/_history/")[0].partition("?")
+        if query:
+            return _by_number(query) if address.rpartition("/")[2] == "Patient" else None
+        server, _, number = address.rpartition("Patient/")
+        if not server and full_url.startswith("http"):
+            server = urljoin(full_url, "..")
+        if f"{server}Patient/{number}" in self.by_address:
+            return self.by_address[f"{server}Patient/{number}"]
+        if address in self.by_address:
+            return self.by_address[address]
+        return self._by_id(number, server.rstrip("/")) if address.endswith(f"Patient/{number}") else None
+
+    def _by_id(self, number: str, server: str) -> Named | None:
+        """The one Patient of that id, unless it is known to be that of another server."""
+        found = self.by_id.get(number, {})
+        fit = {named for home, named in found.items() if not server or not home or home == server}
+        return fit.pop() if len(fit) == 1 else None
+
+
+def _contained(resource: Resource, number: str) -> Named | None:
+    inside = [c for c in _list(resource.get("contained")) if c.get("id") == number]
+    return _named(inside[0]) if len(inside) == 1 and inside[0].get("resourceType") == "Patient" else None
+
+
+def _by_number(query: str) -> Named | None:
+    """The Patient that a conditional reference describes by its number."""
+    told = [unquote(part.partition("=")[2]) for part in query.split("&") if part.startswith("identifier=")]
+    system, bar, value = told[0].rpartition("|") if len(told) == 1 else ("", "", "")
+    if not value.strip():
+        return None
+    number = PatientNumber(value.strip(), (system,) if bar and system else ())
+    return Named(numbers=(number,), number_suffices=True)
 
 
 def document(data: bytes) -> Any:
@@ -78,15 +111,27 @@ def document(data: bytes) -> Any:
     if len(data) > MAX_DOCUMENT:
         raise Unreadable("too-large", "is one JSON document of more than 64 MB; send it as NDJSON")
     try:
-        return json.loads(
+        found = json.loads(
             data.decode("utf-8-sig"),
             parse_float=Decimal,
             parse_int=Decimal,
             parse_constant=_refuse,
             object_pairs_hook=_once,
         )
-    except (ValueError, RecursionError) as error:
+        return _printable(found) if UNPRINTABLE.search(data) else found
+    except RecursionError as error:
+        raise Unreadable("unreadable", "is nested too deeply") from error
+    except (ValueError, ArithmeticError) as error:
         raise Unreadable("unreadable", f"is no JSON document: {error}") from error
+
+
+def _printable(value: Any) -> Any:
+    """The document with U+FFFD for what no database keeps: NUL and halves of characters."""
+    if isinstance(value, str):
+        return BROKEN.sub("\ufffd", value)
+    if isinstance(value, dict):
+        return {_printable(name): _printable(held) for name, held in value.items()}
+    return [_printable(held) for held in value] if isinstance(value, list) else value
 
 
 def entries(document: Any, line: int = 0) -> Iterator[Entry]:
@@ -103,7 +148,8 @@ def entries(document: Any, line: int = 0) -> Iterator[Entry]:
         resource = entry.get("resource") if isinstance(entry, dict) else None
         if isinstance(resource, dict):
             place = {"line": line, "entry": number} if line else _where(number, resource)
-            yield Entry(resource, place, str(entry.get("fullUrl") or ""))
+            address = entry.get("fullUrl")
+            yield Entry(resource, place, address if isinstance(address, str) else "")
 
 
 def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -118,7 +164,12 @@ def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 
 def _where(number: int, resource: Resource) -> dict[str, object]:
-    return {"entry": number, "resource": resource.get("resourceType"), "id": resource.get("id")}
+    name = resource.get("id")
+    return {
+        "entry": number,
+        "resource": resource.get("resourceType"),
+        "id": name if isinstance(name, str) else None,
+    }
 
 
 def _refuse(text: str) -> None:
@@ -135,6 +186,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _named(patient: Resource) -> Named:
     names = [n for n in _list(patient.get("name")) if n.get("use") not in ("old", "nickname", "anonymous")]
     family = next((n["family"] for n in names if isinstance(n.get("family"), str)), "")
+    gender = patient.get("gender")
     try:
         born = fhir_moment(patient.get("birthDate"))
     except BadTime:
@@ -143,8 +195,8 @@ def _named(patient: Resource) -> Named:
     return Named(
         numbers=numbers,
         family_name=family,
-        birth_date=born if type(born).__name__ == "date" else None,
-        sex=str(patient.get("gender") or ""),
+        birth_date=None if isinstance(born, datetime) else born,
+        sex=gender if isinstance(gender, str) else "",
         number_suffices=not family and "birthDate" not in patient,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -24,6 +25,9 @@ ENDED = frozenset({"not-performed", "not-applicable", "asked-declined", "not-per
 TIMES = ("effectiveDateTime", "effectiveInstant")
 RUN = 1000
 MAX_DIGITS = 40
+COMPARATORS = ("<", "<=", ">", ">=")
+ORDERS = frozenset({"PLAC", "FILL", "ACSN", "PGN"})
+NUMBER = re.compile(r'"\\u0000([^"\\]*)\\u0000"')
 SEXES = {
     "M": "male",
     "male": "male",
@@ -37,7 +41,8 @@ DAYS_A_UNIT = {"a": Decimal("365.25"), "mo": Decimal("30.4375"), "wk": Decimal(7
 
 def read(stream: BinaryIO, people: People | None = None) -> Iterator[Parcel]:
     """One JSON document. `people` are Patients of other files of the same delivery."""
-    yield from _parcels(list(fhir.entries(fhir.document(stream.read()))), people or People())
+    data = stream.read(fhir.MAX_DOCUMENT + 1)
+    yield from _parcels(list(fhir.entries(fhir.document(data))), people or People())
 
 
 def read_lines(stream: BinaryIO, people: People | None = None) -> Iterator[Parcel]:
@@ -68,7 +73,7 @@ def learn(stream: BinaryIO, people: People, *, lines: bool) -> None:
 
 
 def _learn(data: bytes, people: People) -> None:
-    if b"Patient" not in data:
+    if b'"Patient"' not in data:
         return
     try:
         for entry in fhir.entries(fhir.document(data)):
@@ -89,8 +94,8 @@ def _item(entry: Entry, people: People) -> ResultEnvelope:
     resource = entry.resource
     value = _value(resource)
     collected, bad = _collected(resource)
-    named = people.subject(resource)
-    low, high, words = _range(resource, named, collected)
+    named = people.subject(resource, entry.full_url)
+    limits = _range(resource, named, collected)
     code = _map(resource.get("code"))
     codings = tuple(_codings(code))
     return ResultEnvelope(
@@ -104,9 +109,11 @@ def _item(entry: Entry, people: People) -> ResultEnvelope:
         collected=collected,
         bad_time=bad,
         reported_at=_instant(resource.get("issued")),
-        reference_low=low,
-        reference_high=high,
-        reference_text=words,
+        decimal=".",
+        reference_low=limits.low,
+        reference_high=limits.high,
+        reference_unit=limits.unit,
+        reference_text=limits.words,
         flag=next((c.code for i in _maps(resource.get("interpretation")) for c in _codings(i)), ""),
         method=_text(_map(resource.get("method")).get("text")),
         lab=next((_text(p.get("display")) for p in _maps(resource.get("performer"))), ""),
@@ -123,7 +130,15 @@ def _item(entry: Entry, people: People) -> ResultEnvelope:
 
 
 def _raw(resource: Resource) -> str:
-    return json.dumps(resource, ensure_ascii=False, default=str)
+    """The resource as JSON, its numbers as they came."""
+    return NUMBER.sub(r"\1", _json(resource))
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value, ensure_ascii=False, default=lambda number: f"\x00{number}\x00")
+    except RecursionError as error:
+        raise Unreadable("unreadable", "is nested too deeply") from error
 
 
 def _codings(concept: Mapping[str, Any]) -> Iterator[Coding]:
@@ -134,7 +149,9 @@ def _codings(concept: Mapping[str, Any]) -> Iterator[Coding]:
 
 
 def _laboratory(resource: Resource) -> bool:
-    return any(c.code == "laboratory" for k in _maps(resource.get("category")) for c in _codings(k))
+    """Whether it is said to come from a laboratory; where nothing is said, it may."""
+    told = [c.code for k in _maps(resource.get("category")) for c in _codings(k)]
+    return not told or "laboratory" in told or "LAB" in told
 
 
 def _status(resource: Resource, value: _Value) -> str:
@@ -148,9 +165,12 @@ def _status(resource: Resource, value: _Value) -> str:
 
 
 def _identity(resource: Resource) -> str:
-    """The business identifier, else the server's id; an address inside one document is no identity."""
+    """The business identifier, else the server's id; an address inside one document is no identity.
+
+    The number of an order, which all its results share, is none either.
+    """
     for identifier in _maps(resource.get("identifier")):
-        if _text(identifier.get("value")):
+        if _text(identifier.get("value")) and not _kinds(identifier) & ORDERS:
             return f"{_text(identifier.get('system'))}|{_text(identifier['value'])}"
     return f"Observation/{resource['id']}" if _text(resource.get("id")) else ""
 
@@ -176,15 +196,36 @@ def _instant(text: Any) -> datetime | None:
     return moment.astimezone(UTC) if isinstance(moment, datetime) else None
 
 
-def _range(resource: Resource, named: Named, collected: datetime | date | None) -> tuple[str, str, str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    low: str = ""
+    high: str = ""
+    unit: str = ""
+    words: str = ""
+
+
+def _range(resource: Resource, named: Named, collected: datetime | date | None) -> _Limits:
     """The one normal range for this person; two that are left are words only: choosing would be a guess."""
     ranges = _maps(resource.get("referenceRange"))
-    fit = [r for r in ranges if _kind(r) in ("", "normal") and _fits(r, named, collected)]
-    words = "; ".join(filter(None, (_text(r.get("text")) for r in ranges)))
-    if len(fit) != 1:
-        return "", "", words or "; ".join("{}-{}".format(*_bounds(r)) for r in fit)
-    low, high = _bounds(fit[0])
-    return low, high, words
+    fit = [r for r in ranges if _kinds(r) <= {"normal"} and _fits(r, named, collected)]
+    words = "; ".join(_told(r) for r in ranges)
+    if len(fit) != 1 or fit[0].get("modifierExtension"):
+        return _Limits(words=words)
+    low, high = _map(fit[0].get("low")), _map(fit[0].get("high"))
+    units = {_unit(limit) for limit in (low, high) if _unit(limit)}
+    if len(units) > 1:
+        return _Limits(words=words)
+    return _Limits(low=_limit(low), high=_limit(high), unit="".join(units), words=words)
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """A range in words: its own, else its limits."""
+    low, high = _map(entry.get("low")), _map(entry.get("high"))
+    return _text(entry.get("text")) or f"{_limit(low)}-{_limit(high)} {_unit(high) or _unit(low)}".strip()
+
+
+def _limit(quantity: Mapping[str, Any]) -> str:
+    return _digits(quantity.get("value")) or ""
 
 
 def _fits(entry: Mapping[str, Any], named: Named, collected: datetime | date | None) -> bool:
@@ -202,17 +243,12 @@ def _fits(entry: Mapping[str, Any], named: Named, collected: datetime | date | N
 
 def _age(value: Any) -> Decimal | None:
     quantity = _map(value)
-    number, days = quantity.get("value"), DAYS_A_UNIT.get(_text(quantity.get("code")))
-    return number * days if isinstance(number, Decimal) and days is not None else None
+    number, days = _digits(quantity.get("value")), DAYS_A_UNIT.get(_text(quantity.get("code")))
+    return Decimal(number) * days if number is not None and days is not None else None
 
 
-def _kind(entry: Mapping[str, Any]) -> str:
-    return next((c.code for c in _codings(_map(entry.get("type")))), "")
-
-
-def _bounds(entry: Mapping[str, Any]) -> tuple[str, str]:
-    low, high = (_digits(_map(entry.get(n)).get("value")) for n in ("low", "high"))
-    return low or "", high or ""
+def _kinds(entry: Mapping[str, Any]) -> set[str]:
+    return {c.code for c in _codings(_map(entry.get("type")))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,6 +265,7 @@ class _Value:
 
 
 UNJUDGED = ("value-unparseable",)
+PURE = {"", "1", "{titer}", "titer"}
 
 
 def _value(resource: Resource) -> _Value:
@@ -248,10 +285,15 @@ def _quantity(value: Any) -> _Value:
         return _Value(unit=unit, absent=True)
     if number is None:
         return _Value(text=_shown(quantity["value"]), unit=unit, faults=UNJUDGED)
-    comparator = _text(quantity.get("comparator"))
-    if comparator not in ("", "<", "<=", ">", ">="):
-        return _Value(text=f"{comparator}{number}", unit=unit, faults=UNJUDGED)
-    return _Value(text=f"{comparator}{number}", unit=unit)
+    comparator = _comparator(quantity)
+    faults = () if comparator in ("", *COMPARATORS) else UNJUDGED
+    return _Value(text=f"{comparator}{number}", unit=unit, faults=faults)
+
+
+def _comparator(quantity: Mapping[str, Any]) -> str:
+    """The comparator as told, "" only where none is."""
+    told = quantity.get("comparator")
+    return "" if told is None else _shown(told).strip() or "?"
 
 
 def _unit(quantity: Mapping[str, Any]) -> str:
@@ -263,9 +305,11 @@ def _ratio(value: Any) -> _Value:
     """1:N is a titer; any other ratio is left for a person."""
     above, below = _map(_map(value).get("numerator")), _map(_map(value).get("denominator"))
     one, many = _digits(above.get("value")), _digits(below.get("value"))
-    comparator = _text(below.get("comparator")) or _text(above.get("comparator"))
+    comparators = {c for c in (_comparator(above), _comparator(below)) if c}
+    comparator = "".join(sorted(comparators))
     text = f"{comparator}{one or ''}:{many or ''}"
-    if one is None or many is None or Decimal(one) != 1:
+    titer = one is not None and many is not None and Decimal(one) == 1 and comparator in ("", *COMPARATORS)
+    if not titer or {_unit(above), _unit(below)} - PURE:
         return _Value(text=text, faults=UNJUDGED)
     return _Value(text=text, spoken=f"{comparator}1:{many}")
 
@@ -273,9 +317,11 @@ def _ratio(value: Any) -> _Value:
 def _concept(value: Any) -> _Value:
     concept = _map(value)
     codings = list(_codings(concept))
-    coded = next((m for m in (coded_meaning(c.system, c.code) for c in codings) if m), "")
+    meanings = {m for m in (coded_meaning(c.system, c.code) for c in codings) if m}
     text = _text(concept.get("text")) or next((c.text or c.code for c in codings), "")
-    return _Value(text=text, coded=coded, absent=not text)
+    if len(meanings) > 1:
+        return _Value(text=text, faults=UNJUDGED)
+    return _Value(text=text, coded="".join(meanings), absent=not text)
 
 
 def _string(value: Any) -> _Value:
@@ -308,7 +354,7 @@ def _digits(value: Any) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return value if isinstance(value, str) else NUMBER.sub(r"\1", _json(value))
 
 
 def _text(value: Any) -> str:

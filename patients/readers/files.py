@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from patients.readers import fhir, fhir_results, hl7_results, sheet, table
@@ -16,6 +16,7 @@ from patients.rules.codemaps import SourceRules
 
 FORMATS = ("hl7v2", "fhir", "ndjson", "csv", "xlsx")
 HEAD = 64 * 1024
+MAGIC = (b"%PDF", b"\x89PNG", b"\xff\xd8\xff", b"\x1f\x8b")
 LETTERS = b"\xef\xbb\xbf\x0b\r\n \t"
 
 
@@ -40,8 +41,9 @@ def parcels(stream: BinaryIO, form: str, delivery: Delivery) -> Iterator[Parcel]
         return fhir_results.read(stream, delivery.people)
     if form == "ndjson":
         return fhir_results.read_lines(stream, delivery.people)
-    reader = sheet.read if form == "xlsx" else table.read
-    return reader(stream, delivery.mapping)
+    if form == "xlsx":
+        return sheet.read(stream, delivery.mapping, delivery.rules.decimal)
+    return table.read(stream, delivery.mapping)
 
 
 def sniffed(stream: BinaryIO) -> str:
@@ -58,7 +60,7 @@ def sniffed(stream: BinaryIO) -> str:
         return "xlsx"
     if bare[:1] == b"{":
         return "ndjson" if _many_documents(stream, start) else "fhir"
-    if bare[:1] == b"[" or _binary(head):
+    if bare[:1] in (b"[", b"<") or _binary(head):
         raise Unreadable(
             "unknown-format", "is in no format that is read: HL7 v2, FHIR JSON, NDJSON, CSV or XLSX"
         )
@@ -69,18 +71,23 @@ def _binary(head: bytes) -> bool:
     """Whether bytes are no text in any character set a table comes in."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return False
-    controls = sum(1 for b in head if b < 9 or 13 < b < 32)
-    return (b"\x00" not in head and controls > len(head) // 50) or head.startswith(b"%PDF")
+    controls = sum(1 for b in head if 0 < b < 9 or 13 < b < 32)
+    return controls > len(head) // 50 or head.startswith(MAGIC)
 
 
 def _many_documents(stream: BinaryIO, start: int) -> bool:
-    """Whether the first line is a whole document and another line follows."""
-    lines = fhir.lines(stream)
+    """Whether it holds a resource on each line; one of the first lines may be broken."""
     try:
-        _, first = next(lines)
-        json.loads(first)
-        return next(lines, None) is not None
-    except (ValueError, RecursionError, Unreadable, StopIteration):
+        first = list(islice(fhir.lines(stream), 3))
+        return len(first) > 1 and first[0][1].strip() != b"{" and any(map(_resource, first))
+    except Unreadable:
         return False
     finally:
         stream.seek(start)
+
+
+def _resource(line: tuple[int, bytes]) -> bool:
+    try:
+        return next(fhir.entries(fhir.document(line[1])), None) is not None
+    except Unreadable:
+        return False

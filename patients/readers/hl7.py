@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from patients.readers.envelope import Unreadable
 
-ENVELOPES = (b"FHS", b"BHS", b"BTS", b"FTS")
+ENVELOPES = frozenset({b"FHS", b"BHS", b"BTS", b"FTS"})
+BEGINNINGS = ENVELOPES | {b"MSH"}
 CHARSETS = {
     "ASCII": "ascii", "US-ASCII": "ascii", "UNICODE UTF-8": "utf-8", "UTF-8": "utf-8", "UTF8": "utf-8",
     "UNICODE": "utf-8", "8859": "latin-1", **{f"8859{sep}{n}": f"iso8859-{n}" for n in range(1, 16) if n != 12
@@ -22,7 +23,11 @@ CHARSETS = {
     "WINDOWS-1252": "cp1252", "CP1252": "cp1252",
 }  # fmt: skip
 SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
-MAX_MESSAGE = 64 * 1024 * 1024
+INDENTED = frozenset({"PID", "ORC", "OBR", "OBX", "NTE", "SPM"})
+LINE_END = re.compile(rb"\r\n|[\r\n\x1c]")
+ESCAPE = r"{mark}(\.[^{mark}]*|[^{mark}\s]+){mark}"
+MAX_MESSAGE = 16 * 1024 * 1024
+CHUNK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,62 +99,73 @@ def messages(stream: BinaryIO) -> Iterator[bytes]:
     current: list[bytes] = []
     seen = size = 0
     for line in _lines(stream):
-        starts = line[:3] == b"MSH"
-        if starts or line[:3] in ENVELOPES:
-            if current:
-                yield b"\r".join(current)
+        begins = _begins(line)
+        starts = begins and line[:1] == b"M"
+        if begins and current:
+            yield b"\r".join(current)
             current, size = [], 0
         if starts or (current and line):
             current.append(line)
-            size += len(line)
+            size += len(line) + 1
             seen += starts
-        elif line.strip() and not seen and line[:3] not in ENVELOPES:
+        elif line.strip() and not seen and not begins:
             raise Unreadable("unknown-format", "is no HL7 version 2: it does not begin with MSH")
         if size > MAX_MESSAGE:
-            raise Unreadable("too-large", "holds a message of more than 64 MB")
+            raise Unreadable("too-large", f"holds a message of more than {MAX_MESSAGE >> 20} MB")
     if current:
         yield b"\r".join(current)
     if not seen:
         raise Unreadable("unreadable", "holds no message")
 
 
+def _begins(line: bytes) -> bool:
+    """Whether a line begins a message or a batch; text that merely begins with the same letters does not."""
+    return line[:3] in BEGINNINGS and not line[3:4].isalnum() and not line[3:4].isspace()
+
+
 def _lines(stream: BinaryIO) -> Iterator[bytes]:
-    """Lines at CR, LF or CR LF, without framing bytes and byte order mark."""
-    rest, first = b"", True
-    while chunk := stream.read(1 << 16):
-        if first:
-            chunk, first = _plain(chunk), False
-        *lines, rest = re.split(rb"\r\n|\r|\n", rest + chunk)
-        if lines and rest == b"" and chunk.endswith(b"\r"):
-            last = lines.pop()
-            yield from map(_unframed, lines)
-            rest = last + b"\r"
-            continue
-        yield from map(_unframed, lines)
-    if rest:
-        yield from map(_unframed, re.split(rb"\r\n|\r|\n", rest))
+    """Lines at CR, LF, CR LF or an end of frame, without framing bytes and byte order marks."""
+    held: list[bytes] = []
+    size, after_cr = 0, False
+    while chunk := stream.read(CHUNK):
+        if not held and not size:
+            _refuse_utf16(chunk)
+        text = chunk[1:] if after_cr and chunk[:1] == b"\n" else chunk
+        after_cr = chunk.endswith(b"\r")
+        first, *more = LINE_END.split(text)
+        held.append(first)
+        size += len(first)
+        if size > MAX_MESSAGE:
+            raise Unreadable("too-large", f"holds a line of more than {MAX_MESSAGE >> 20} MB")
+        for line in more:
+            yield _bare(b"".join(held))
+            held, size = [line], len(line)
+    if held:
+        yield _bare(b"".join(held))
 
 
-def _plain(chunk: bytes) -> bytes:
+def _refuse_utf16(chunk: bytes) -> None:
     if chunk.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise Unreadable("unreadable", "is UTF-16; send HL7 as UTF-8 or in an 8-bit character set")
-    return chunk.removeprefix(b"\xef\xbb\xbf")
 
 
-def _unframed(line: bytes) -> bytes:
-    return line.strip(b"\x0b\x1c")
+def _bare(line: bytes) -> bytes:
+    bare = line.strip(b"\x0b").removeprefix(b"\xef\xbb\xbf").strip(b"\x0b")
+    if bare[:1].isspace() and _begins(bare.lstrip()):
+        return bare.lstrip()
+    return bare
 
 
 def parse(data: bytes) -> Message:
     """One message. Raises Unreadable when its header cannot be understood."""
     marks = _delimiters(data)
     text, known = _decoded(data, marks)
-    segments: list[Segment] = []
-    for line in text.split("\r"):
-        _append(segments, line, marks)
-    if not segments[0].component(9, 1):
+    segments = tuple(
+        _segment(line, marks, number) for number, line in enumerate(_whole(text.split("\r"), marks), start=1)
+    )
+    if not segments or not segments[0].component(9, 1):
         raise Unreadable("unreadable", "has no message type in MSH-9")
-    return Message(tuple(segments), text, known)
+    return Message(segments, text, known)
 
 
 def _delimiters(data: bytes) -> Delimiters:
@@ -157,44 +173,57 @@ def _delimiters(data: bytes) -> Delimiters:
     if len(header) < 8:
         raise Unreadable("unreadable", "is cut off inside its header")
     separator = header[3]
-    marks = header[4:].split(separator, 1)[0]
-    known = marks[:4]
-    if (
-        separator.isalnum()
-        or separator.isspace()
-        or len(known) < 2
-        or len(set(separator + known)) <= len(known)
-    ):
+    known = header[4:].split(separator, 1)[0][:4]
+    all_marks = separator + known
+    unusable = any(c.isalnum() or c.isspace() or not c.isascii() or c in '\x00"' for c in all_marks)
+    if unusable or len(known) < 2 or len(set(all_marks)) < len(all_marks):
         raise Unreadable("unreadable", "names no usable delimiters in MSH-1 and MSH-2")
-    known = known.ljust(4, "\x00")
-    return Delimiters(separator, *("" if c == "\x00" else c for c in known))
+    return Delimiters(separator, *known, *("",) * (4 - len(known)))
 
 
 def _decoded(data: bytes, marks: Delimiters) -> tuple[str, bool]:
-    """The text, and whether its character set is one we know. Bytes that do not fit become U+FFFD."""
+    """The text, and whether its character set is one we know. What does not fit, and NUL, become U+FFFD."""
     header = data.split(b"\r", 1)[0].decode("latin-1").split(marks.field)
     names = header[17].split(marks.repetition or "\x00") if len(header) > 17 else []
-    name = names[0].strip().upper() if names else ""
-    if name:
-        codec = CHARSETS.get(name)
-        return data.decode(codec or "latin-1", errors="replace"), codec is not None
+    name = names[0].strip().strip('"').upper() if names else ""
+    codec = CHARSETS.get(name) if name else _guessed(data)
+    text = data.decode(codec or "latin-1", errors="replace")
+    return text.replace("\x00", "\ufffd"), codec is not None
+
+
+def _guessed(data: bytes) -> str:
     try:
-        return data.decode("utf-8"), True
+        data.decode("utf-8")
     except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace"), True
+        return "cp1252"
+    return "utf-8"
 
 
-def _append(segments: list[Segment], line: str, marks: Delimiters) -> None:
-    """Adds a segment; a line that is none continues the text of the one before."""
-    name = line[:3]
-    if not line.strip():
-        return
-    if name == "ADD" and segments and line[3:4] == marks.field:
-        segments[-1] = _segment(segments[-1].raw + line[4:], marks, segments[-1].number)
-    elif SEGMENT.fullmatch(name) and (len(line) == 3 or line[3] == marks.field):
-        segments.append(_segment(line, marks, len(segments) + 1))
-    elif segments:
-        segments[-1] = _segment(f"{segments[-1].raw}\n{line}", marks, segments[-1].number)
+def _whole(lines: list[str], marks: Delimiters) -> Iterator[str]:
+    """Segments as written; a line that begins none continues the text of the one before."""
+    held: list[str] = []
+    for line in lines:
+        if not line.strip():
+            continue
+        segment = _as_segment(line, marks)
+        if segment[:3] == "ADD" and segment[3:4] == marks.field and held:
+            held.append(segment[4:])
+        elif segment:
+            if held:
+                yield "".join(held)
+            held = [segment]
+        elif held:
+            held += ("\n", line)
+    if held:
+        yield "".join(held)
+
+
+def _as_segment(line: str, marks: Delimiters) -> str:
+    """The line if it is a segment, without the indent of a known one; else ""."""
+    if not line[0].isspace():
+        return line if line[3:4] in ("", marks.field) and SEGMENT.fullmatch(line[:3]) else ""
+    bare = line.lstrip()
+    return bare if bare[:3] in INDENTED and bare[3:4] == marks.field else ""
 
 
 def _segment(line: str, marks: Delimiters, number: int) -> Segment:
@@ -212,18 +241,24 @@ def unescape(text: str, marks: Delimiters) -> str:
     """
     if not marks.escape or marks.escape not in text:
         return text
-    mark = re.escape(marks.escape)
-    return re.sub(f"{mark}([^{mark}]*){mark}", lambda m: _meant(m, marks), text)
+    return re.sub(ESCAPE.format(mark=re.escape(marks.escape)), lambda m: _meant(m, marks), text)
 
 
 def _meant(match: re.Match[str], marks: Delimiters) -> str:
     code = match[1].upper()
     plain = {
-        "F": marks.field, "S": marks.component, "T": marks.sub or "&", "R": marks.repetition,
-        "E": marks.escape, "P": marks.sub or "&", ".BR": "\n", ".SP": "\n", "H": "", "N": "",
+        "F": marks.field, "S": marks.component, "T": marks.sub or "&", "R": marks.repetition or "~",
+        "E": marks.escape, "P": marks.sub or "&", "H": "", "N": "",
     }  # fmt: skip
     if code in plain:
         return plain[code]
+    lines = re.fullmatch(r"\.(?:BR|SP\s*([1-9]?))", code)
+    if lines:
+        return "\n" * int(lines[1] or 1)
     if re.fullmatch(r"X(?:[0-9A-F]{2})+", code):
-        return bytes.fromhex(code[1:]).decode("latin-1")
+        return _characters(bytes.fromhex(code[1:]))
     return match[0]
+
+
+def _characters(data: bytes) -> str:
+    return data.decode(_guessed(data), errors="replace").replace("\x00", "\ufffd")

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, tzinfo
+from datetime import UTC, date, datetime, tzinfo
 from typing import BinaryIO
 
 from patients.readers import hl7
@@ -17,12 +17,14 @@ from patients.readers.ranges import limits
 from patients.rules.codemaps import SourceRules, normal_system
 from patients.rules.qualitative import coded_meaning
 
+SPECIMEN_FIRST = frozenset({"R22", "R23"})
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "OPU"})
 STATUSES = {
     "F": "final", "V": "final", "B": "final", "U": "promote", "C": "corrected", "A": "amended",
     "P": "preliminary", "S": "preliminary", "R": "unverified", "I": "pending", "O": "pending",
     "X": "cancelled", "N": "not-asked", "D": "entered-in-error", "W": "entered-in-error",
 }  # fmt: skip
+ORDER_STATUSES = {**STATUSES, "A": "preliminary"}
 TEXTS = frozenset({"TX", "FT", "ST"})
 ATTACHMENTS = frozenset({"ED", "RP"})
 BySender = Callable[[str, str], SourceRules]
@@ -87,8 +89,9 @@ class _Reader:
 
     def __init__(self, message: Message, index: int, rules: SourceRules, barred: tuple[str, ...]) -> None:
         self.message, self.index, self.rules, self.barred = message, index, rules, barred
-        self.zone: tzinfo = stated_offset(message.header.field(7)) or zone_of(rules.timezone)
+        self.zone: tzinfo = stated_offset(message.header.component(7, 1)) or zone_of(rules.timezone)
         self.sent = self._time(message.header.component(7, 1))
+        self.specimen_first = message.header.component(9, 2).upper() in SPECIMEN_FIRST
 
     def items(self) -> Iterator[ResultEnvelope]:
         for order in self._orders():
@@ -97,32 +100,32 @@ class _Reader:
                 yield self._item(order, group, ordinals)
 
     def _orders(self) -> list[_Order]:
+        """The orders as they stand; a note belongs to an observation only where it follows one."""
         orders: list[_Order] = []
-        named = Named()
         before: list[Segment] = []
+        notes: list[Segment] | None = None
+        named, number = Named(), 0
         for segment in self.message.segments:
+            if segment.name == "NTE":
+                if notes is not None:
+                    notes.append(segment)
+                continue
+            notes = None
             if segment.name == "PID":
                 named, before = self._named(segment), []
             elif segment.name == "SPM":
-                if orders and orders[-1].named is named and not self._specimen_first():
+                if orders and orders[-1].named is named and not self.specimen_first:
                     orders[-1].specimens.append(segment)
                 before = [segment]
             elif segment.name == "OBR":
-                number = sum(1 for o in orders if o.obr is not None) + 1
-                orders.append(
-                    _Order(number, segment, named, [] if not self._specimen_first() else list(before))
-                )
+                number += 1
+                orders.append(_Order(number, segment, named, list(before) if self.specimen_first else []))
             elif segment.name == "OBX":
                 if not orders or orders[-1].named is not named:
                     orders.append(_Order(0, None, named, list(before)))
-                orders[-1].observations.append((segment, []))
-            elif segment.name == "NTE" and orders and orders[-1].observations:
-                orders[-1].observations[-1][1].append(segment)
+                notes = []
+                orders[-1].observations.append((segment, notes))
         return orders
-
-    def _specimen_first(self) -> bool:
-        """In OUL^R22 a specimen stands before its orders; elsewhere it follows them."""
-        return self.message.header.component(9, 2).upper() in ("R22", "R23")
 
     def _named(self, pid: Segment) -> Named:
         numbers = [self._number(pid, text) for text in pid.repetitions(3)]
@@ -147,9 +150,10 @@ class _Reader:
         obx = group[0][0]
         codings, text = _codings(obx)
         code = codings[0] if codings else Coding("", "")
-        key = f"{code.system}|{code.code}", obx.field(4)
-        ordinals[key] = ordinals.get(key, 0) + 1
-        value = _value([o for o, _ in group], self.rules.decimal)
+        key = f"{code.system}|{code.code}", _plain(obx, 4)
+        value = _value([o for o, _ in group])
+        if not value.joined:
+            ordinals[key] = ordinals.get(key, 0) + 1
         collected, bad = self._collected(obx, order)
         low, high, words = limits(hl7.unescape(obx.field(7), obx.marks), self.rules.decimal)
         return ResultEnvelope(
@@ -171,7 +175,7 @@ class _Reader:
             lab=obx.component(23, 1) or obx.component(15, 2) or obx.component(15, 1),
             note=_notes(group),
             status=_status(obx, order.obr, value.text),
-            source_id=_identity(order.obr, key, ordinals[key], collected, value.joined),
+            source_id=_identity(order.obr, key, 0 if value.joined else ordinals[key], collected),
             named=order.named,
             attachment=obx.field(2).upper() in ATTACHMENTS,
             barred=self.barred,
@@ -234,33 +238,49 @@ def _codings(obx: Segment) -> tuple[tuple[Coding, ...], str]:
 
 
 def _unit(obx: Segment) -> str:
-    """OBX-6: the alternate unit where it is stated to be UCUM, else the first."""
+    """OBX-6: the alternate unit where it is stated to be UCUM, else the first that is given.
+
+    Many senders do not escape the caret of "10^3/uL": a ten alone is no unit.
+    """
     parts = obx.components(6) + [""] * 6
-    return parts[3] if parts[3] and parts[5].upper() == "UCUM" and parts[2].upper() != "UCUM" else parts[0]
+    if re.fullmatch(r"x?10", parts[0]) and re.match(r"\d+/", parts[1]):
+        return f"{parts[0]}^{parts[1]}"
+    if parts[3] and parts[5].upper() == "UCUM" and parts[2].upper() != "UCUM":
+        return parts[3]
+    return next((p for p in (parts[0], parts[1], parts[3], parts[4]) if p), "")
 
 
 def _status(obx: Segment, obr: Segment | None, value: str) -> str:
-    """OBX-11, else OBR-25; a value without any status is preliminary."""
-    told = obx.component(11, 1) or (obr.component(25, 1) if obr is not None else "")
-    if not told:
-        return "preliminary" if value else "pending"
-    return STATUSES.get(told.upper(), "unknown")
+    """OBX-11, else OBR-25 (whose A says "some results"); a value without any status is preliminary."""
+    told, ordered = obx.component(11, 1), obr.component(25, 1) if obr is not None else ""
+    if told:
+        return STATUSES.get(told.upper(), "unknown")
+    if ordered and ordered.upper() != "S":
+        return ORDER_STATUSES.get(ordered.upper(), "unknown")
+    return "preliminary" if value else "pending"
 
 
 def _identity(
-    obr: Segment | None, key: tuple[str, str], ordinal: int, collected: datetime | date | None, joined: bool
+    obr: Segment | None, key: tuple[str, str], ordinal: int, collected: datetime | date | None
 ) -> str:
-    """What stays the same when the laboratory reports this result again."""
+    """What stays the same when the laboratory reports this result again. `ordinal` is 0 for a text."""
     order = ""
     if obr is not None:
-        order = next((f for f in (obr.field(3), obr.field(2)) if f), f"{obr.field(4)}|{obr.field(7)}")
-    when = collected.isoformat() if collected is not None else ""
-    told = (order, *key, "" if joined else str(ordinal), when)
+        order = _plain(obr, 3) or _plain(obr, 2) or f"{_plain(obr, 4)}|{_plain(obr, 7)}"
+    instant = collected.astimezone(UTC) if isinstance(collected, datetime) else collected
+    told = (order, *key, str(ordinal or ""), instant.isoformat() if instant is not None else "")
     return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
 
 
+def _plain(segment: Segment, n: int) -> str:
+    """A field's components whatever the delimiters and the empty ones at its end."""
+    return "^".join(segment.components(n)).rstrip("^")
+
+
 def _notes(group: Sequence[tuple[Segment, list[Segment]]]) -> str:
-    return "\n".join(hl7.unescape(n.field(3), n.marks) for _, notes in group for n in notes if n.field(3))
+    return "\n".join(
+        hl7.unescape(text, n.marks) for _, notes in group for n in notes for text in n.repetitions(3)
+    )
 
 
 def _birth_date(text: str) -> date | None:
@@ -290,7 +310,7 @@ class _Value:
     joined: bool = False
 
 
-def _value(group: Sequence[Segment], decimal: str) -> _Value:
+def _value(group: Sequence[Segment]) -> _Value:
     obx = group[0]
     kind = obx.field(2).upper()
     if kind in TEXTS:
@@ -299,9 +319,9 @@ def _value(group: Sequence[Segment], decimal: str) -> _Value:
     told = obx.repetitions(5)
     if not told or kind in ATTACHMENTS:
         return _Value(text="")
-    text = hl7.unescape(obx.field(5), obx.marks).strip()
     if len(told) > 1:
-        return _Value(text=text, faults=("repeating-value",))
+        return _Value(text=hl7.unescape(obx.field(5), obx.marks).strip(), faults=("repeating-value",))
+    text = hl7.unescape(told[0], obx.marks).strip()
     if kind == "SN":
         return _structured(obx, text)
     if kind == "NR":
@@ -315,6 +335,8 @@ def _value(group: Sequence[Segment], decimal: str) -> _Value:
 def _structured(obx: Segment, text: str) -> _Value:
     """SN: comparator, number, separator, number."""
     comparator, first, separator, second = (obx.components(5) + ["", "", "", ""])[:4]
+    if comparator and (first or separator) and not re.fullmatch("[<>=≤≥]{1,2}", comparator):
+        return _Value(text=text, faults=("value-unparseable",))
     if not separator:
         return _Value(text=text, spoken=f"{comparator}{first}", faults=("sn-separator",) if second else ())
     if separator == ":":
@@ -327,5 +349,8 @@ def _structured(obx: Segment, text: str) -> _Value:
 def _coded(obx: Segment, text: str) -> _Value:
     """CE and its kin: a standard code where there is one, else the words, else the code itself."""
     parts = obx.components(5) + [""] * 9
-    coded = next((m for m in (coded_meaning(parts[n + 2], parts[n]) for n in (0, 3)) if m), "")
-    return _Value(text=text, spoken=parts[1] or parts[8] or parts[0] or parts[4] or parts[3], coded=coded)
+    meanings = {m for m in (coded_meaning(parts[n + 2], parts[n]) for n in (0, 3)) if m}
+    spoken = parts[1] or parts[8] or parts[0] or parts[4] or parts[3]
+    if len(meanings) > 1:
+        return _Value(text=text, spoken=spoken, faults=("value-unparseable",))
+    return _Value(text=text, spoken=spoken, coded="".join(meanings))

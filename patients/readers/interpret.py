@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from patients.readers.envelope import ResultEnvelope
 from patients.rules.catalog import Analyte, Catalog
 from patients.rules.codemaps import Found, Meaning, SourceRules, analyte_of
+from patients.rules.qualitative import meaning as word_meaning
 from patients.rules.units import Converted, convert, convert_by
-from patients.rules.values import Value, parse_value
+from patients.rules.values import CODED, Value, parse_value, plain_number
 
 STATUSES = {
     "": "final", "final": "final", "f": "final", "v": "final", "b": "final", "u": "promote",
@@ -31,6 +32,7 @@ WITHOUT_VALUE: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "not-asked": ("cancelled", "cancelled", ("not-asked",)),
 }
 STATUS_FAULTS = {"unverified": "status-unverified", "unknown": "status-unknown"}
+POLES = {"negative": "-", "not_detected": "-", "positive": "+", "detected": "+", "equivocal": "?"}
 FUTURE = timedelta(hours=24)
 ANY = Analyte(
     code="", title="", kind="viral-load", loinc=(), unit="", factors={}, band=None, turnaround_days=None,
@@ -102,7 +104,7 @@ def _found(envelope: ResultEnvelope, rules: SourceRules, catalog: Catalog) -> Fo
         code = envelope.analyte.strip().upper()
         return Found(code) if code in catalog.analytes else Found(fault="unmapped-code")
     found = analyte_of(envelope.codings, envelope.unit.strip(), rules, catalog)
-    foreign = envelope.attachment or (found.fault and not envelope.laboratory)
+    foreign = envelope.attachment or (found.fault and not found.disputed and not envelope.laboratory)
     return Found(fault="untracked") if foreign else found
 
 
@@ -182,12 +184,9 @@ def _read(
 ) -> _Read:
     value = _value(envelope, analyte, meaning, rules)
     if value.no_value:
-        return _Read(value=value, no_value=not envelope.faults and envelope.span is None)
+        return _Read(value=value, no_value=True)
     converted = _converted(value, envelope, analyte, meaning, catalog)
-    low, high = (
-        _limit(text, converted, envelope, analyte, meaning, rules, catalog)
-        for text in (envelope.reference_low, envelope.reference_high)
-    )
+    low, high = _limits(value, converted, envelope, analyte, meaning, rules, catalog)
     high, uln_source = _upper(high, converted, analyte, rules)
     return _Read(
         value=value,
@@ -202,13 +201,15 @@ def _read(
 
 
 def _value(envelope: ResultEnvelope, analyte: Analyte, meaning: Meaning | None, rules: SourceRules) -> Value:
+    if envelope.faults:
+        return Value(text=envelope.value)
     text = envelope.value if envelope.spoken is None else envelope.spoken
-    if envelope.coded and analyte.kind != "quantity":
-        return Value(text=envelope.value, code=envelope.coded)
+    if envelope.coded in CODED[analyte.kind]:
+        agrees = POLES.get(word_meaning(text) or "") in (None, POLES.get(envelope.coded))
+        return Value(text=envelope.value, code=envelope.coded, fault=None if agrees else "value-unparseable")
     rule = meaning.value_rule if meaning else ""
-    return replace(
-        parse_value(text, analyte, decimal=envelope.decimal or rules.decimal, rule=rule), text=envelope.value
-    )
+    decimal = envelope.decimal or rules.decimal
+    return replace(parse_value(text, analyte, decimal=decimal, rule=rule), text=envelope.value)
 
 
 def _converted(
@@ -216,9 +217,13 @@ def _converted(
 ) -> Converted:
     if value.number is None or value.code or value.fault:
         return Converted()
-    return _in_canonical(
-        value.number, value.unit or envelope.unit, analyte, meaning, catalog, titer=value.titer
-    )
+    unit = value.unit or envelope.unit
+    found = _in_canonical(value.number, unit, analyte, meaning, catalog, titer=value.titer)
+    if value.unit and envelope.unit and value.unit != envelope.unit:
+        other = _in_canonical(value.number, envelope.unit, analyte, meaning, catalog, titer=value.titer)
+        if other.number != found.number:
+            return replace(found, fault=other.fault or "unit-dimension")
+    return found
 
 
 def _in_canonical(
@@ -237,25 +242,28 @@ def _in_canonical(
     return convert(analyte, number, unit, catalog)
 
 
-def _limit(
-    text: str,
+def _limits(
+    value: Value,
     converted: Converted,
     envelope: ResultEnvelope,
     analyte: Analyte,
     meaning: Meaning | None,
     rules: SourceRules,
     catalog: Catalog,
-) -> Decimal | None:
-    """A reference limit in the canonical unit; a text that is no plain number stays text only."""
+) -> tuple[Decimal | None, Decimal | None]:
+    """The reference limits in the canonical unit; prose, a reversed range, an upper limit of 0 are none."""
     if converted.number is None:
-        return None
-    try:
-        number = Decimal(text.strip().replace(envelope.decimal or rules.decimal, "."))
-    except InvalidOperation:
-        return None
-    if not number.is_finite():
-        return None
-    return _in_canonical(number, envelope.unit, analyte, meaning, catalog).number
+        return None, None
+    unit = envelope.reference_unit or value.unit or envelope.unit
+    decimal = envelope.decimal or rules.decimal
+    found = []
+    for text in (envelope.reference_low, envelope.reference_high):
+        number = plain_number(text, decimal)
+        limit = _in_canonical(number, unit, analyte, meaning, catalog) if number is not None else Converted()
+        found.append(limit.number if limit.fault is None else None)
+    low, high = found
+    reversed_ = low is not None and high is not None and low > high
+    return (None, None) if reversed_ else (low, high if high is None or high > 0 else None)
 
 
 def _upper(

@@ -6,10 +6,11 @@ Nothing is completed or guessed: a time that lacks its day, or its zone where th
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta, timezone, tzinfo
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 HL7 = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s*([+-]\d{4})?")
+ISO = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})([T ]\d\d:?\d\d.*)?")
 FHIR = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -35,30 +36,44 @@ def hl7_moment(text: str, zone: tzinfo, *, iso: bool = False) -> datetime | date
         on = date(int(year), int(month), int(day))
         if hour is None:
             return on
-        return datetime(
+        moment = datetime(
             on.year, on.month, on.day, int(hour), int(minute), int(second or 0),
             int((fraction or "0").ljust(6, "0")), tzinfo=offset_of(offset) or zone,
         )  # fmt: skip
+        return _fixed(moment)
     except ValueError as error:
         raise BadTime(text) from error
 
 
 def offset_of(text: str | None) -> tzinfo | None:
-    """The zone of "+0100" or "-05:00"; None without one. Raises BadTime beyond a day."""
+    """The zone of "+0100" or "-05:00"; None without one. Raises BadTime for hours or minutes there are not."""
     found = re.fullmatch(r"([+-])(\d\d):?(\d\d)", text or "")
     if found is None:
         return None
     sign, hours, minutes = found.groups()
     gap = timedelta(hours=int(hours), minutes=int(minutes))
-    if gap >= timedelta(days=1):
+    if gap >= timedelta(days=1) or int(minutes) > 59:
         raise BadTime(text)
     return timezone(-gap if sign == "-" else gap)
 
 
 def stated_offset(text: str) -> tzinfo | None:
-    """The offset that an HL7 time stamp carries, or None."""
+    """The offset that an HL7 time stamp carries, or None, also where it is none that exists."""
     found = re.search(r"\d([+-]\d{4})\s*$", text)
-    return offset_of(found[1]) if found else None
+    try:
+        return offset_of(found[1]) if found else None
+    except BadTime:
+        return None
+
+
+def _fixed(moment: datetime) -> datetime:
+    """The same instant with its offset as a number. Raises BadTime at the ends of the calendar."""
+    try:
+        for day in (-1, 1):
+            moment.astimezone(UTC) + timedelta(days=day)
+        return moment.replace(tzinfo=timezone(moment.utcoffset() or timedelta()), fold=0)
+    except OverflowError as error:
+        raise BadTime(str(moment)) from error
 
 
 def fhir_moment(text: object) -> datetime | date | None:
@@ -71,7 +86,7 @@ def fhir_moment(text: object) -> datetime | date | None:
         if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
             return date.fromisoformat(text)
         if FHIR.fullmatch(text):
-            return datetime.fromisoformat(text)
+            return _fixed(datetime.fromisoformat(text))
     except ValueError as error:
         raise BadTime(text) from error
     raise BadTime(text)
@@ -79,13 +94,16 @@ def fhir_moment(text: object) -> datetime | date | None:
 
 def iso_moment(text: str, zone: tzinfo) -> datetime | date:
     """ISO 8601 text: a date, or an instant whose missing offset is `zone`. Raises BadTime."""
+    found = ISO.fullmatch(text)
+    if found is None:
+        raise BadTime(text)
     try:
-        if len(text) == 10:
+        if found[1] is None:
             return date.fromisoformat(text)
         moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise BadTime(text) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return _fixed(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
 def formed_moment(text: str, form: str, zone: tzinfo) -> datetime | date:
@@ -96,7 +114,7 @@ def formed_moment(text: str, form: str, zone: tzinfo) -> datetime | date:
         raise BadTime(text) from error
     if not any(code in form for code in ("%H", "%I", "%c", "%X", "%T")):
         return moment.date()
-    return moment if moment.tzinfo else moment.replace(tzinfo=zone)
+    return _fixed(moment if moment.tzinfo else moment.replace(tzinfo=zone))
 
 
 def zone_of(name: str) -> ZoneInfo:

@@ -38,7 +38,7 @@ class Mapped:
 def parcels(rows: Iterable[Sequence[str]], mapping: Mapped) -> Iterator[Parcel]:
     """Runs of rows (numbered from 1 below the header). Raises Unreadable for the file as a whole."""
     lines = iter(rows)
-    positions = _positions(next(lines, None), mapping)
+    positions = _positions(next((row for row in lines if any(cell.strip() for cell in row)), None), mapping)
     run: list[ResultEnvelope] = []
     for number, row in enumerate(lines, start=1):
         if number > MAX_ROWS:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import BinaryIO
 
 from python_calamine import CalamineError, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
@@ -16,17 +18,21 @@ from patients.readers.rows import MAX_COLUMNS, MAX_ROWS, Mapped, parcels
 MAX_UNPACKED, MAX_RATIO = 512 * 1024 * 1024, 100
 MAX_PACKED = 50 * 1024 * 1024
 OLE = b"\xd0\xcf\x11\xe0"
+BROKEN = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, NotImplementedError, RuntimeError)
 ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 
 
-def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
-    """Runs of rows. Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unreadable."""
+def read(stream: BinaryIO, mapping: Mapped, decimal: str = ".") -> Iterator[Parcel]:
+    """Runs of rows; numbers are written with the map's decimal sign, else `decimal`, the source's.
+
+    Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unknown-format, unreadable.
+    """
     data = stream.read(MAX_PACKED + 1)
     _check(data)
     try:
-        sheet = _sheet(CalamineWorkbook.from_filelike(io.BytesIO(data)))
-        yield from parcels(sheet, mapping)
-    except (CalamineError, zipfile.BadZipFile, OSError) as error:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        yield from parcels(_rows(book, mapping.decimal or decimal), mapping)
+    except (CalamineError, OSError, ValueError, OverflowError) as error:
         raise Unreadable("unreadable", f"is no workbook that can be read: {error}") from error
 
 
@@ -40,17 +46,28 @@ def _check(data: bytes) -> None:
             "is protected by a password" if locked else "is an old XLS file; save it as XLSX or CSV",
         )
     try:
-        parts = zipfile.ZipFile(io.BytesIO(data)).infolist()
-    except zipfile.BadZipFile as error:
+        _unpacked(zipfile.ZipFile(io.BytesIO(data)), len(data))
+    except BROKEN as error:
         raise Unreadable("unreadable", f"is no workbook that can be read: {error}") from error
-    unpacked = sum(p.file_size for p in parts)
-    if unpacked > MAX_UNPACKED or unpacked > MAX_RATIO * max(len(data), 10_000):
-        raise Unreadable("too-large", f"would unpack to {unpacked:,} bytes")
+
+
+def _unpacked(archive: zipfile.ZipFile, packed: int) -> None:
+    """Unpacks every part once: what a part claims of its size is held against it before it is read for good."""
+    parts = archive.infolist()
+    size = sum(p.file_size for p in parts)
+    if size > MAX_UNPACKED or size > MAX_RATIO * max(packed, 10_000):
+        raise Unreadable("too-large", f"would unpack to {size:,} bytes")
     if any(p.flag_bits & 1 for p in parts):
         raise Unreadable("encrypted", "is protected by a password")
+    if not any(p.filename.lower().startswith("xl/workbook.") for p in parts):
+        raise Unreadable("unknown-format", "is an archive, but no XLSX workbook")
+    for part in parts:
+        with archive.open(part) as unpacked:
+            while unpacked.read(1 << 20):
+                pass
 
 
-def _sheet(workbook: CalamineWorkbook) -> Iterator[list[str]]:
+def _rows(workbook: CalamineWorkbook, decimal: str) -> Iterator[list[str]]:
     shown = [
         m.name
         for m in workbook.sheets_metadata
@@ -61,19 +78,19 @@ def _sheet(workbook: CalamineWorkbook) -> Iterator[list[str]]:
     sheet = workbook.get_sheet_by_name(shown[0])
     if sheet.total_width > MAX_COLUMNS or sheet.total_height > MAX_ROWS + 1:
         raise Unreadable("too-large", f"has {sheet.total_height:,} rows and {sheet.total_width:,} columns")
-    return ([_text(cell) for cell in row] for row in sheet.iter_rows())
+    return ([_text(cell, decimal) for cell in row] for row in sheet.iter_rows())
 
 
-def _text(cell: object) -> str:
+def _text(cell: object, decimal: str) -> str:
     """A cell as a person sees it: numbers with the 15 digits that a workbook holds, dates in ISO form."""
     if isinstance(cell, bool):
         return str(cell).upper()
     if isinstance(cell, float):
-        return format(cell, ".15g") if abs(cell) < 1e15 else str(cell)
+        return format(Decimal(format(cell, ".15g")), "f").replace(".", decimal)
     if isinstance(cell, datetime) and cell.time() == time():
         return cell.date().isoformat()
     if isinstance(cell, datetime | date | time):
         return cell.isoformat()
     if isinstance(cell, timedelta):
         return str(cell.total_seconds())
-    return str(cell)
+    return str(cell).replace("\x00", "\ufffd")

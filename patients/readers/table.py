@@ -6,40 +6,41 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
+from itertools import chain
 from typing import BinaryIO
 
 from patients.readers.envelope import Parcel, Unreadable
 from patients.readers.rows import MAX_CELL, Mapped, parcels
 
 SEPARATORS = ",;\t|"
+MAX_LINE = 64 * MAX_CELL
 
 
 def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
     """Runs of rows in the file's order. Raises Unreadable for the file as a whole."""
     csv.field_size_limit(4 * MAX_CELL)
     text = _text(stream)
-    header = text.readline()
-    separator = max(SEPARATORS, key=header.count)
-    lines = csv.reader(_with(header, text), delimiter=separator, strict=True)
     try:
-        yield from parcels(lines, mapping)
+        lines = _lines(text)
+        header = next((line for line in lines if line.strip()), "")
+        separator = max(SEPARATORS, key=header.count)
+        if header.strip().lower() in {f"sep={s}" for s in SEPARATORS}:
+            separator, header = header.strip()[-1], next(lines, "")
+        yield from parcels(csv.reader(chain([header], lines), delimiter=separator, strict=True), mapping)
     except csv.Error as error:
         reason = "too-large" if "field limit" in str(error) else "unreadable"
         raise Unreadable(reason, f"is no CSV that can be read: {error}") from error
+    finally:
+        text.detach()
 
 
-def _with(header: str, rest: io.TextIOBase) -> Iterator[str]:
-    yield _checked(header)
-    for line in rest:
-        yield _checked(line)
-
-
-def _checked(line: str) -> str:
-    if "\x00" in line:
-        raise Unreadable("unreadable", "holds NUL characters")
-    if len(line) > 64 * MAX_CELL:
-        raise Unreadable("too-large", "holds a line of more than 2 MB")
-    return line
+def _lines(text: io.TextIOWrapper) -> Iterator[str]:
+    while line := text.readline(MAX_LINE + 1):
+        if "\x00" in line:
+            raise Unreadable("unreadable", "holds NUL characters")
+        if len(line) > MAX_LINE:
+            raise Unreadable("too-large", "holds a line of more than 2 MB")
+        yield line
 
 
 def _text(stream: BinaryIO) -> io.TextIOWrapper:
@@ -47,10 +48,10 @@ def _text(stream: BinaryIO) -> io.TextIOWrapper:
     start = stream.tell()
     head = stream.read(4)
     stream.seek(start)
-    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return io.TextIOWrapper(stream, encoding="utf-16", newline="")
-    codec = "utf-8-sig" if _is_utf8(stream) else "cp1252"
-    stream.seek(start)
+    codec = "utf-16"
+    if not head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        codec = "utf-8-sig" if _is_utf8(stream) else "cp1252"
+        stream.seek(start)
     return io.TextIOWrapper(stream, encoding=codec, errors="replace", newline="")
 
 

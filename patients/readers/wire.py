@@ -10,7 +10,8 @@ from patients.readers.envelope import Coding, Named, PatientNumber, ResultEnvelo
 
 TEXTS = (
     "analyte", "code_text", "value", "spoken", "coded", "unit", "decimal", "reference_low", "reference_high",
-    "reference_text", "flag", "assay", "method", "lab", "note", "status", "source", "source_id", "raw",
+    "reference_unit", "reference_text", "flag", "assay", "method", "lab", "note", "status", "source",
+    "source_id", "raw",
 )  # fmt: skip
 FLAGS = ("bad_time", "laboratory", "attachment")
 

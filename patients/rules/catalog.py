@@ -169,7 +169,7 @@ def loinc_valid(code: str) -> bool:
     (True, False)
     """
     digits, dash, check = code.partition("-")
-    if not dash or not digits.isdigit() or not digits.isascii() or len(check) != 1 or not check.isdigit():
+    if not (dash and code.isascii() and digits.isdigit() and len(check) == 1 and check.isdigit()):
         return False
     total = 0
     for position, digit in enumerate(reversed(digits)):

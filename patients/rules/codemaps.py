@@ -56,11 +56,12 @@ class SourceRules:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The analyte of an item, or `fault`: untracked or unmapped-code."""
+    """The analyte of an item, or `fault`: untracked or unmapped-code (`disputed`: its codes disagree)."""
 
     analyte: str = ""
     meaning: Meaning | None = None
     fault: str = ""
+    disputed: bool = False
 
 
 def normal_system(system: str, code: str) -> str:
@@ -79,7 +80,7 @@ def analyte_of(codings: Iterable[Coded], unit: str, rules: SourceRules, catalog:
     found = [f for f in (_one(c, unit, rules, catalog) for c in told) if f is not None]
     analytes = {f.analyte for f in found if f.analyte != UNTRACKED}
     if len(analytes) > 1:
-        return Found(fault="unmapped-code")
+        return Found(fault="unmapped-code", disputed=True)
     if analytes:
         return next(f for f in found if f.analyte != UNTRACKED)
     known = found or any(c.system == LOINC and loinc_valid(c.code) for c in told)

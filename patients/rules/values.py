@@ -20,7 +20,7 @@ COMPARATORS = {
     "kleiner": "<", "größer": ">", "inférieur à": "<", "supérieur à": ">",
 }  # fmt: skip
 WORDS = "|".join(sorted((re.escape(w) for w in COMPARATORS), key=len, reverse=True))
-NUMBER = r"[+-]?\d+(?:{point}\d+)?"
+NUMBER = r"[+-]?(?:\d+(?:{point}\d+)?|{point}\d+)"
 SENTINEL = re.compile(r"9{6,}(?:[.,]9+)?")
 CODED: dict[str, frozenset[str]] = {
     "quantity": frozenset(),
@@ -62,6 +62,14 @@ def parse_value(text: str, analyte: Analyte, *, decimal: str = ".", rule: str = 
     return Value(text=text, fault="value-unparseable")
 
 
+def plain_number(text: str, decimal: str = ".") -> Decimal | None:
+    """A text that is a number and nothing else; None for any other."""
+    trimmed = text.strip()
+    if not re.fullmatch(NUMBER.format(point=re.escape(decimal)), trimmed):
+        return None
+    return Decimal(trimmed.replace(decimal, "."))
+
+
 def _number(text: str, analyte: Analyte, decimal: str) -> Value | None:
     """A comparator with a number or a titer 1:N, possibly followed by one of the analyte's units."""
     digits = NUMBER.format(point=re.escape(decimal))
@@ -69,11 +77,12 @@ def _number(text: str, analyte: Analyte, decimal: str) -> Value | None:
     if found is None:
         return None
     word, ratio, number, unit = found.groups()
-    if unit and unit not in analyte.factors:
+    comparator = COMPARATORS.get((word or "=").lower())
+    if comparator is None or (unit and unit not in analyte.factors):
         return None
     return Value(
         text=text,
-        comparator=COMPARATORS[(word or "=").lower()],
+        comparator=comparator,
         number=Decimal(number.replace(decimal, ".")),
         titer=bool(ratio) or analyte.kind == "titer",
         unit=unit,

@@ -9,13 +9,17 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from patients.errors import Invalid
+from patients.errors import Fault, Invalid
 from patients.models import Attestation, Bleed, Coverage, Draw, Event, FactorUse, Regimen
 from patients.models.base import FactRow
 from patients.services.shapes import Strict, checked
 from workflow import data as files
 from workflow.models import Authorization, Kit
-from workflow.selectors.decisions import local_date
+from workflow.rules import kits, ndc
+from workflow.rules.facts import known
+from workflow.rules.ndc import NO_NDC
+from workflow.selectors.decisions import local_date, pinned
+from workflow.selectors.facts import history
 from workflow.services import shapes
 from workflow.services.door import Entry, the_door
 
@@ -137,6 +141,21 @@ def _attestation(fields: Mapping[str, Any], entry: Entry) -> Columns:
     return _plain("code", "on", "value", "note")(fields, entry)
 
 
+def _kit(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    """An order is refused for a number of vials that no kit has; a retraction of one never is."""
+    dosing = pinned(known(history(entry.pathway.patient_id), as_of=entry.today)).dosing
+    faults = []
+    if not fields.get("retracted") and (text := kits.refusal(dosing, fields["vials"])):
+        faults.append(Fault("/vials", "no-kit-listed", text))
+    code = ndc.normalised(fields.get("ndc") or "", dosing.ndcs_on(fields["ordered_on"]))
+    if fields.get("ndc") and code is None:
+        faults.append(Fault("/ndc", "ndc", NO_NDC.format(text=fields["ndc"])))
+    if faults:
+        raise Invalid.of(*faults)
+    names = ("ordered_on", "weight_kg", "vials", "ndc", "received_on", "lot", "vial_lots")
+    return _plain(*names)({**fields, "ndc": code or ""}, entry)
+
+
 def _period(*names: str) -> Callable[[Mapping[str, Any], Entry], Columns]:
     def columns(fields: Mapping[str, Any], entry: Entry) -> Columns:
         plain = {n: fields.get(n) for n in names}
@@ -164,7 +183,7 @@ KINDS: dict[str, tuple[type[FactRow], type[Strict], Callable[[Mapping[str, Any],
     "kit": (
         Kit,
         shapes.KitIn,
-        _plain("ordered_on", "weight_kg", "vials", "ndc", "received_on", "lot", "vial_lots"),
+        _kit,
     ),
     "authorizations": (
         Authorization,

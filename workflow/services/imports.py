@@ -472,7 +472,7 @@ class _Run:
     def _reject(self, error: Unreadable) -> None:
         """The file as a whole: nothing of it was stored, and the one item says why."""
         with self._context():
-            self.report.rejected, self.acks = str(error), {}
+            self.report.rejected, self.acks, self.report.warnings = str(error), {}, [str(error)]
             self.report.reasons.clear()
             self._store([(1, rejected_json(error.reason, {}), {})])
         self._finish("rejected")
