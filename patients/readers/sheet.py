@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import BinaryIO
@@ -27,11 +27,15 @@ def read(stream: BinaryIO, mapping: Mapped, decimal: str = ".") -> Iterator[Parc
 
     Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unknown-format, unreadable.
     """
+    yield from parcels(rows(stream, mapping.decimal or decimal), mapping)
+
+
+def rows(stream: BinaryIO, decimal: str = ".") -> Iterator[Sequence[str]]:
+    """The rows of the first visible sheet as text, the header first. Raises Unreadable."""
     data = stream.read(MAX_PACKED + 1)
     _check(data)
     try:
-        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
-        yield from parcels(_rows(book, mapping.decimal or decimal), mapping)
+        yield from _rows(CalamineWorkbook.from_filelike(io.BytesIO(data)), decimal)
     except (CalamineError, OSError, ValueError, OverflowError) as error:
         raise Unreadable("unreadable", f"is no workbook that can be read: {error}") from error
 

@@ -414,22 +414,23 @@ def test_an_answer_that_is_lost_comes_again_with_the_message(
 def test_kill_9_at_any_moment_and_what_was_not_answered_is_sent_again(patient: Patient) -> None:
     chance = random.Random(3)
     waiting = list(range(40))
-    for _ in range(4):
+    for _ in range(3):
         with listening() as (port, process):
-            threading.Timer(0.2 + chance.random() / 2, process.kill).start()
             sender = Sender(port)
-            while waiting:
+            for sent in range(40):
+                if sent == 2:
+                    threading.Timer(chance.random() / 3, process.kill).start()
                 try:
-                    answer = sender.send(oru(patient, waiting[0]))
+                    answer = sender.send(oru(patient, waiting[0])) if waiting else []
                 except ConnectionError:
-                    break
+                    answer = []
                 if not answer:
                     break
                 assert verdict(answer) == ("AA", f"id-{waiting.pop(0)}")
             sender.close()
             process.wait()
     acknowledged = 40 - len(waiting)
-    assert acknowledged
+    assert acknowledged >= 6
     with everywhere(by="t"):
         assert Result.objects.count() in (acknowledged, acknowledged + 1)
     with listening() as (port, _):
