@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -33,15 +34,19 @@ def records(stream: BinaryIO, *, known: Collection[str], needed: Collection[str]
     form = files.sniffed(stream)
     if form not in ("csv", "xlsx"):
         raise Unreadable("unknown-format", "is no table: send CSV or XLSX")
-    lines = table.rows(stream) if form == "csv" else sheet.rows(stream)
-    names = _names(next((row for row in lines if any(cell.strip() for cell in row)), ()), known, needed)
-    for number, row in enumerate(lines, start=1):
-        if number > MAX_RECORDS:
-            raise Unreadable("too-large", f"has more than {MAX_RECORDS:,} rows; send it in parts")
-        if any(len(cell) > MAX_CELL for cell in row):
-            raise Unreadable("too-large", f"row {number} holds a cell of more than {MAX_CELL:,} characters")
-        if any(cell.strip() for cell in row):
-            yield _record(number, row, names)
+    with closing(table.rows(stream) if form == "csv" else sheet.rows(stream)) as lines:
+        names = _names(next((row for row in lines if any(cell.strip() for cell in row)), ()), known, needed)
+        for number, row in enumerate(lines, start=1):
+            _bounded(number, row)
+            if any(cell.strip() for cell in row):
+                yield _record(number, row, names)
+
+
+def _bounded(number: int, row: Sequence[str]) -> None:
+    if number > MAX_RECORDS:
+        raise Unreadable("too-large", f"has more than {MAX_RECORDS:,} rows; send it in parts")
+    if any(len(cell) > MAX_CELL for cell in row):
+        raise Unreadable("too-large", f"row {number} holds a cell of more than {MAX_CELL:,} characters")
 
 
 def _names(header: Sequence[str], known: Collection[str], needed: Collection[str]) -> list[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import BinaryIO
@@ -27,10 +28,11 @@ def read(stream: BinaryIO, mapping: Mapped, decimal: str = ".") -> Iterator[Parc
 
     Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unknown-format, unreadable.
     """
-    yield from parcels(rows(stream, mapping.decimal or decimal), mapping)
+    with closing(rows(stream, mapping.decimal or decimal)) as lines:
+        yield from parcels(lines, mapping)
 
 
-def rows(stream: BinaryIO, decimal: str = ".") -> Iterator[Sequence[str]]:
+def rows(stream: BinaryIO, decimal: str = ".") -> Generator[Sequence[str], None, None]:
     """The rows of the first visible sheet as text, the header first. Raises Unreadable."""
     data = stream.read(MAX_PACKED + 1)
     _check(data)

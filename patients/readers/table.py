@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import BinaryIO
 
@@ -18,10 +19,11 @@ MAX_LINE = 64 * MAX_CELL
 
 def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
     """Runs of rows in the file's order. Raises Unreadable for the file as a whole."""
-    yield from parcels(rows(stream), mapping)
+    with closing(rows(stream)) as lines:
+        yield from parcels(lines, mapping)
 
 
-def rows(stream: BinaryIO) -> Iterator[Sequence[str]]:
+def rows(stream: BinaryIO) -> Generator[Sequence[str], None, None]:
     """The rows as written, the header first. Raises Unreadable."""
     csv.field_size_limit(4 * MAX_CELL)
     text = _text(stream)
