@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from outcomes.selectors.status import patient_status
 from outcomes.services import patients as service
+from outcomes.services.shapes import PatientIn
 from patients.api.base import ApiView, PatientView, without
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
@@ -27,18 +28,6 @@ from workflow.services import pathways
 
 FILTERS = ("site", "phase", "pathway")
 PINNED = ("pathway", "policy", "contract")
-
-
-class PatientIn(Strict):
-    site = Text(max_length=64)
-    mrn = Text(max_length=64)
-    family_name = Text(max_length=100)
-    given_name = Text(required=False, allow_blank=True, max_length=100)
-    birth_date = Day()
-    sex = serializers.ChoiceField(choices=SEXES)
-    pathway = Text(max_length=64)
-    policy = Text(required=False, max_length=64)
-    contract = Text(required=False, allow_null=True, max_length=64)
 
 
 class PatientChange(Strict):

@@ -1,4 +1,4 @@
-"""Input shapes of packet and claim."""
+"""Input shapes of a new patient, of packet and claim."""
 
 from __future__ import annotations
 
@@ -7,11 +7,24 @@ import re
 from rest_framework import serializers
 
 from outcomes.rules.claim import PLACE
+from patients.models.patient import SEXES
 from patients.services.shapes import Day, Strict, Text
 
 FIELD = re.compile(r"(\d{1,2})([A-Z]?)")
 LAST_FIELD = 81
 MOST_LINES = 500
+
+
+class PatientIn(Strict):
+    site = Text(max_length=64)
+    mrn = Text(max_length=64)
+    family_name = Text(max_length=100)
+    given_name = Text(required=False, allow_blank=True, max_length=100)
+    birth_date = Day()
+    sex = serializers.ChoiceField(choices=SEXES)
+    pathway = Text(max_length=64)
+    policy = Text(required=False, max_length=64)
+    contract = Text(required=False, allow_null=True, max_length=64)
 
 
 class PacketSentIn(Strict):

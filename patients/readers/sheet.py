@@ -6,7 +6,8 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import BinaryIO, cast
@@ -39,16 +40,18 @@ def read(stream: BinaryIO, mapping: Mapped, decimal: str = ".") -> Iterator[Parc
 
     Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unknown-format, unreadable.
     """
+    with closing(rows(stream, mapping.decimal or decimal)) as lines:
+        yield from parcels(lines, mapping)
+
+
+def rows(stream: BinaryIO, decimal: str = ".") -> Generator[Sequence[str], None, None]:
+    """The rows of the first visible sheet as text, the header first. Raises Unreadable."""
     data = stream.read(MAX_PACKED + 1)
     failed_cells = _check(data)
-    yield from parcels(_rows(data, mapping.decimal or decimal, failed_cells), mapping)
-
-
-def _rows(data: bytes, decimal: str, failed_cells: bool) -> Iterator[list[str]]:
     try:
         sheet = _sheet(CalamineWorkbook.from_filelike(io.BytesIO(data)))
-        rows = _with_failed_cells(data, sheet.name) if failed_cells else sheet.iter_rows()
-        for row in rows:
+        cells = _with_failed_cells(data, sheet.name) if failed_cells else sheet.iter_rows()
+        for row in cells:
             yield [_text(cell, decimal) for cell in row]
     except BROKEN as error:
         raise Unreadable("unreadable", f"is no workbook that can be read: {error}") from error

@@ -205,7 +205,7 @@ def test_kill_9_at_any_moment_neither_loses_nor_doubles(patient: Patient, tmp_pa
     chance = random.Random(7)
     for number in range(24):
         drop(tmp_path, f"{number}.csv", *(alt(patient, 3 * number + n) for n in range(3)))
-    for _ in range(5):
+    for _ in range(4):
         process = started("watch_labs", tmp_path, "--source", "lab", "--interval", "0.1", "--settle", "0.1")
         assert process.stderr is not None
         process.stderr.readline()

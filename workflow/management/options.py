@@ -33,6 +33,17 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"“{text}” is no date such as 2027-03-10") from error
 
 
+def seconds(text: str) -> float:
+    """A length of time of at most a day."""
+    try:
+        length = float(text)
+    except ValueError:
+        length = -1.0
+    if not 0 < length <= 86400:
+        raise argparse.ArgumentTypeError(f"“{text}” is no number of seconds between 0 and 86400")
+    return length
+
+
 def source_named(code: str, mapping: str = "") -> Source:
     """The source with its site; its saved column map must exist where one is named."""
     with everywhere(by=operator()):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from patients.errors import Fault, Invalid
+from django.db import transaction
+
+from patients.errors import DomainError, Fault, Invalid
 from patients.models import Attestation, Bleed, Coverage, Draw, Event, FactorUse, Regimen
 from patients.models.base import FactRow
 from patients.services.shapes import Strict, checked
@@ -40,15 +42,58 @@ def record(*, patient: UUID, kind: str, data: Any, by: str, at: datetime | None 
     `kind` is a key of KINDS, `data` the posted object in the public shape. The exact repetition of a fact
     changes nothing. Raises Invalid or Malformed with every fault, NotFound for an unknown patient.
     """
-    model, shape, columns = KINDS[kind]
-    fields = checked(shape, data)
+    fields = checked(KINDS[kind][1], data)
     with the_door(patient=patient, by=by, at=at) as entry:
-        values = columns(fields, entry)
-        _corrects_own(model, entry, values)
-        twin = model._default_manager.filter(patient_id=patient, **_exactly(values)).first()
-        if twin is not None:
-            return Stored(twin, duplicate=True)
-        return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+        return _record(entry, kind, fields)
+
+
+def record_all(
+    *, patient: UUID, kind: str, items: Sequence[Any], by: str, at: datetime | None = None
+) -> list[Stored | DomainError]:
+    """Records facts taken over from elsewhere, in order, in one transaction, and decides the patient once.
+
+    What is wrong with an item stands in its place and keeps no other item out. An item whose `source_id` is
+    recorded with other content, or for another patient of the site, is refused unless it names what it corrects.
+    """
+    told: list[Stored | DomainError] = []
+    with the_door(patient=patient, by=by, at=at) as entry:
+        for data in items:
+            try:
+                fields = checked(KINDS[kind][1], data)
+                with transaction.atomic():
+                    stored = _record(entry, kind, fields)
+                    if not stored.duplicate and not fields.get("supersedes"):
+                        _once_a_source(stored.row)
+                told.append(stored)
+            except DomainError as error:
+                told.append(error)
+    return told
+
+
+def _record(entry: Entry, kind: str, fields: Mapping[str, Any]) -> Stored:
+    model, _, columns = KINDS[kind]
+    values = columns(fields, entry)
+    _corrects_own(model, entry, values)
+    twin = model._default_manager.filter(patient_id=entry.pathway.patient_id, **_exactly(values)).first()
+    if twin is not None:
+        return Stored(twin, duplicate=True)
+    return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+
+
+def _once_a_source(row: FactRow) -> None:
+    """One id of a source is one fact of one patient."""
+    if not row.source_id:
+        return
+    same = type(row)._default_manager.filter(
+        site_id=row.site_id, source=row.source, source_id=row.source_id
+    ).exclude(pk=row.pk)  # fmt: skip
+    if same.exclude(patient_id=row.patient_id).exists():
+        raise Invalid.at("/source_id", "other-patient", "This source_id is recorded for another patient.")
+    if same.exists():
+        text = (
+            "This source_id is recorded with other content; name the fact that this corrects in supersedes."
+        )
+        raise Invalid.at("/source_id", "changed", text)
 
 
 def _exactly(values: Mapping[str, Any]) -> Columns:

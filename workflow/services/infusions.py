@@ -60,6 +60,16 @@ def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
     return row
 
 
+def recorded(*, patient: UUID, fields: Mapping[str, Any]) -> bool:
+    """Whether this very infusion is recorded of the patient, voided or not: the same words change nothing."""
+    past = history(patient)
+    on = local_date(fields["started_at"], past.timezone)
+    same = {**fields, "ndc": _ndc(pinned(known(past, as_of=on)), fields.get("ndc") or "", on)}
+    same |= {name: list(same.get(name) or []) for name in JSON_FIELDS}
+    told = {k: v for k, v in same.items() if k not in ("override", "note") and v is not None}
+    return Infusion.objects.filter(patient_id=patient, **told).exists()
+
+
 def _warnings(
     protocol: Protocol, facts: PatientFacts, given: Mapping[str, Any], day0: date
 ) -> tuple[str, ...]:

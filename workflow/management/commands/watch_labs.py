@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from pathlib import Path
@@ -16,7 +15,7 @@ from patients.errors import DomainError
 from patients.management.base import OperatorCommand, operator
 from patients.models import Inbound, Source
 from workflow.management.dropfolder import Claim, DropFolder, Taken, look
-from workflow.management.options import MAX_FILE, source_named
+from workflow.management.options import MAX_FILE, seconds, source_named
 from workflow.management.stopping import stopping
 from workflow.selectors.inbound import import_json
 from workflow.services import imports
@@ -42,9 +41,9 @@ class Command(OperatorCommand):
         parser.add_argument("--source", required=True, metavar="CODE")
         parser.add_argument("--mapping", default="", metavar="NAME", help="a saved column map of the source")
         parser.add_argument("--once", action="store_true", help="take what lies there now, then end")
-        parser.add_argument("--interval", type=_seconds, default=5.0, metavar="S", help="between two looks")
+        parser.add_argument("--interval", type=seconds, default=5.0, metavar="S", help="between two looks")
         parser.add_argument(
-            "--settle", type=_seconds, default=2.0, metavar="S", help="how long a file must not have changed"
+            "--settle", type=seconds, default=2.0, metavar="S", help="how long a file must not have changed"
         )
 
     def run(self, **options: Any) -> int | None:
@@ -157,13 +156,3 @@ class Command(OperatorCommand):
 
 def _import(claim: Claim) -> Inbound | None:
     return Inbound.objects.select_related("source", "blob").filter(pk=claim.key).first()
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = -1
-    if not 0 < seconds <= 3600:
-        raise argparse.ArgumentTypeError(f"“{text}” is no number of seconds between 0 and 3600")
-    return seconds
