@@ -95,7 +95,7 @@ def _log_read(request: HttpRequest, response: HttpResponse) -> None:
         user_id=principal.user,
         route=match.view_name,
         method=request.method or "",
-        subject=_subject(match.kwargs),
+        subject=str(getattr(request, "read_subject", "") or _subject(match.kwargs)),
         sites=[str(s) for s in principal.roles],
         status=response.status_code,
     )

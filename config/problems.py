@@ -16,6 +16,8 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from patients.errors import DomainError, Fault
+from workflow.api.fhir import exact_json
+from workflow.api.fhir.outcome import outcome
 
 MEDIA = "application/problem+json"
 log = logging.getLogger("daymark")
@@ -92,14 +94,17 @@ def body(
     }
 
 
-def _plain(status: int, code: str, detail: str) -> HttpResponse:
+def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    if request.path.startswith("/fhir/"):
+        told = exact_json.dumps(outcome(status, [detail]))
+        return HttpResponse(told, status=status, content_type=exact_json.MEDIA)
     return HttpResponse(json.dumps(body(status, code, detail)), status=status, content_type=MEDIA)
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """404 outside a view: problem+json below /api/ and /fhir/, a page elsewhere."""
+    """404 outside a view: problem+json below /api/, an OperationOutcome below /fhir/, a page elsewhere."""
     if request.path.startswith(("/api/", "/fhir/")):
-        return _plain(404, "not-found", "There is no such address.")
+        return _plain(request, 404, "not-found", "There is no such address.")
     return page_not_found(request, exception)
 
 
@@ -107,5 +112,5 @@ def broken(request: HttpRequest) -> HttpResponse | HttpResponseServerError:
     """500, without a word about what was in the request."""
     log.error("unhandled error", exc_info=True)
     if request.path.startswith(("/api/", "/fhir/")):
-        return _plain(500, "error", "The operator's log says more.")
+        return _plain(request, 500, "error", "The operator's log says more.")
     return server_error(request)

@@ -1,21 +1,27 @@
-"""The contract files that ship, read once. The only place in this room that reads them."""
+"""The contract and catalogue files that ship, read once. The only place in this room that reads them."""
 
 from __future__ import annotations
 
 import hashlib
 import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import NAMESPACE_URL, UUID, uuid5
 
+from outcomes.rules.codes import Codes, parse_codes
 from outcomes.rules.contract import Contract, parse_contract
+from outcomes.rules.packet_file import PacketFile, parse_packet
+from workflow.data import lock_faults
 from workflow.rules.reading import Fault
 
 FOLDER = Path(__file__).parent / "contracts"
+CATALOG = Path(__file__).parent / "catalog"
+T = TypeVar("T", Codes, PacketFile)
 VERDICTS = ("pending", "due", "met", "not_met", "not_evaluable")
 
 
@@ -60,8 +66,38 @@ def in_force(code: str, on: date) -> Contract:
 
 
 def faults() -> tuple[FileFault, ...]:
-    """Every fault of every contract file, and released files that differ from LOCK."""
-    return (*_read()[1], *_lock_faults())
+    """Every fault of every contract and catalogue file, and released files that differ from LOCK."""
+    locked = (FileFault(f.file, f.key, f.message) for f in lock_faults([CATALOG]))
+    return (*_read()[1], *_lock_faults(), *_catalog_faults(), *locked)
+
+
+@cache
+def codes() -> Codes:
+    """The newest version of the billing codes."""
+    return _newest("codes", parse_codes)
+
+
+@cache
+def packet_file() -> PacketFile:
+    """The newest version of what a prior-authorization packet holds."""
+    return _newest("packet", parse_packet)
+
+
+def _newest(code: str, parse: Callable[[Mapping[str, Any]], tuple[T | None, list[Fault]]]) -> T:
+    path = max(CATALOG.glob(f"{code}_v*.toml"), key=lambda p: int(p.stem.rpartition("_v")[2]))
+    found, faults = parse(_raw(path))
+    if found is None:
+        raise LookupError(f"{path.name}: {'; '.join(f'{f.key} {f.message}' for f in faults)}")
+    return found
+
+
+def _catalog_faults() -> Iterator[FileFault]:
+    for code, parse in (("codes", parse_codes), ("packet", parse_packet)):
+        for path in sorted(CATALOG.glob(f"{code}_v*.toml")):
+            found, faults = parse(_raw(path))
+            if found is not None and path.stem != f"{found.code}_v{found.version}":
+                faults = [*faults, Fault("version", "code and version must be those of the file name")]
+            yield from (FileFault(f"catalog/{path.name}", f.key, f.message) for f in faults)
 
 
 @cache

@@ -16,6 +16,10 @@ class Fault:
     detail: str
     extra: dict[str, Any] = field(default_factory=dict)
 
+    def below(self, pointer: str) -> Fault:
+        """The same fault inside a part of the body."""
+        return Fault(pointer + self.pointer, self.code, self.detail, self.extra)
+
 
 class DomainError(Exception):
     """A request that cannot be carried out: `status` is the HTTP answer, `code` the problem's kind."""

@@ -72,7 +72,7 @@ def alt_chart(status: Status, facts: PatientFacts, protocol: Protocol) -> charts
         baseline=baseline(trigger, facts).value,
         factor=arm.ratio,
         hits=[date.fromisoformat(h["on"]) for a in own for h in a["hits"]],
-        triggers=[(date.fromisoformat(a["hits"][0]["on"]), f"Trigger: {told.alert_what(a)}") for a in own],
+        triggers=[(date.fromisoformat(a["first_hit_on"]), f"Trigger: {told.alert_what(a)}") for a in own],
         steps=_steps(status),
     )
 

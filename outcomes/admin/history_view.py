@@ -14,6 +14,9 @@ from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
 
 SHOWN = 40
+KEYED_BY_ID = (
+    "acknowledge", "steroid", "steroid-dose", "override", "confirm-override", "void-request", "void", "infusion-note",
+)  # fmt: skip
 HIDDEN = ("alert", "hits", "changes", "obligations")
 
 
@@ -110,7 +113,7 @@ def _act(act: Act) -> tuple[str, str]:
         for k, v in act.payload.items()
         if k not in HIDDEN and isinstance(v, str) and v
     ]
-    about = "" if act.kind in ("acknowledge", "steroid", "steroid-dose", "void") else act.key
+    about = "" if act.kind in KEYED_BY_ID else act.key
     parts = [p for p in (about, ", ".join(values), act.reason) if p]
     return _words(act.kind).capitalize(), "; ".join(dict.fromkeys(parts))
 

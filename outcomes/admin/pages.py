@@ -10,14 +10,16 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from outcomes.admin import chart_view, history_view, patient_view
+from outcomes.admin import chart_view, history_view, patient_view, sheets
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
 from patients.admin.roles import CARE, OPENS_ADMIN, require
 from patients.models import Patient
 from workflow import data as files
-from workflow.admin.pages import page, visible
+from workflow.admin import desk_view
+from workflow.admin.frame import page, visible
 from workflow.rules.facts import History
+from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import history
 
@@ -25,6 +27,13 @@ from workflow.selectors.facts import history
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
         path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient"),
+        path("patients/<uuid:patient>/packet/", site.admin_view(sheets.packet_page), name="packet"),
+        path(
+            "patients/<uuid:patient>/packet/<int:version>/",
+            site.admin_view(sheets.packet_version_page),
+            name="packet-version",
+        ),
+        path("patients/<uuid:patient>/claim/", site.admin_view(sheets.claim_page), name="claim"),
         path("rules/", site.admin_view(rules), name="rules"),
     ]
 
@@ -43,7 +52,10 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     today = local_date(now, known.timezone)
     result = decided(known, as_of=today)
     status = status_of(patient, result, today, now)
-    return page(request, "workflow/patient.html", row.code, **context(row, status, result, known))
+    waits = [desk_view.line(i) for i in desk.about(patient)]
+    return page(
+        request, "workflow/patient.html", row.code, waits=waits, **context(row, status, result, known)
+    )
 
 
 def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 
 from outcomes.selectors.status import patient_status
 from outcomes.services import patients as service
+from outcomes.services.shapes import PatientIn
 from patients.api.base import ApiView, PatientView, without
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
@@ -27,18 +28,6 @@ from workflow.services import pathways
 
 FILTERS = ("site", "phase", "pathway")
 PINNED = ("pathway", "policy", "contract")
-
-
-class PatientIn(Strict):
-    site = Text(max_length=64)
-    mrn = Text(max_length=64)
-    family_name = Text(max_length=100)
-    given_name = Text(required=False, allow_blank=True, max_length=100)
-    birth_date = Day()
-    sex = serializers.ChoiceField(choices=SEXES)
-    pathway = Text(max_length=64)
-    policy = Text(required=False, max_length=64)
-    contract = Text(required=False, allow_null=True, max_length=64)
 
 
 class PatientChange(Strict):
@@ -160,15 +149,16 @@ def _site(code: str) -> Site:
 def _pseudonymised(body: dict[str, Any]) -> dict[str, Any]:
     """A status without what people typed and without the day of birth, or dates that give it away."""
     adult = all(g["verdict"] == "pass" for g in body["gates"] if g["code"] == "age")
-    infusion = body["infusion"]
+    infusion, bridging = body["infusion"], body["bridging"]
     return {
         **body,
-        "gates": [_without_birthday(g) if g["code"] == "age" else g for g in body["gates"]],
+        "gates": [_without_birthday(g) if g["code"] == "age" else hidden.gate(g) for g in body["gates"]],
         "feasible": body["feasible"] if adult else None,
         "next_change_on": body["next_change_on"] if adult else None,
         "steroid_courses": [without(c, hidden.COURSE) for c in body["steroid_courses"]],
         "tasks": [without(t, hidden.TASK) for t in body["tasks"]],
-        "infusion": without(infusion, hidden.INFUSION) if infusion else None,
+        "bridging": without(bridging, hidden.TASK) if bridging else None,
+        "infusion": hidden.infusion(infusion) if infusion else None,
     }
 
 

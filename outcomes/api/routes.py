@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from outcomes.api import contracts, patients
+from outcomes.api import contracts, packets, patients
 from workflow.api.facts import fact_view
 
 routes = [
@@ -22,4 +22,12 @@ routes = [
         contracts.ContractMilestones.as_view(),
         name="contract-milestones",
     ),
+    path("packets/<uuid:patient>/", packets.Packets.as_view(), name="packet"),
+    path("packets/<uuid:patient>/versions/", packets.PacketVersions.as_view(), name="packet-versions"),
+    path(
+        "packets/<uuid:patient>/versions/<int:version>/",
+        packets.PacketVersion.as_view(),
+        name="packet-version",
+    ),
+    path("claims/<uuid:patient>/check/", packets.ClaimCheck.as_view(), name="claim-check"),
 ]

@@ -6,15 +6,12 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.utils import timezone
-
+from outcomes.selectors.asked import decided_at
 from outcomes.selectors.milestones import milestone_rows
-from patients.errors import Invalid
-from workflow.rules import planner
+from workflow.rules import bridging, kits, planner
 from workflow.rules.effects import Dose
 from workflow.selectors import shown
-from workflow.selectors.decisions import Decided, decided, local_date
-from workflow.selectors.facts import history
+from workflow.selectors.decisions import Decided
 
 
 def patient_status(
@@ -24,18 +21,8 @@ def patient_status(
 
     Raises Invalid when `as_known_at` lies in the future or before the patient was known.
     """
-    now = timezone.now()
-    if as_known_at is not None and as_known_at > now:
-        raise Invalid.at("/as_known_at", "future", "“as_known_at” must not lie in the future.")
-    known = history(patient)
-    on = as_of or local_date(as_known_at or now, known.timezone)
-    try:
-        result = decided(known, as_of=on, as_known_at=as_known_at)
-    except LookupError as error:
-        raise Invalid.at(
-            "/as_known_at", "too-early", "The patient was not yet recorded at that instant."
-        ) from error
-    return status_of(patient, result, on, as_known_at or now)
+    asked = decided_at(patient, as_of=as_of, as_known_at=as_known_at)
+    return status_of(patient, asked.result, asked.as_of, asked.as_known_at)
 
 
 def status_of(patient: UUID, result: Decided, as_of: date, as_known_at: datetime) -> dict[str, Any]:
@@ -51,6 +38,8 @@ def status_of(patient: UUID, result: Decided, as_of: date, as_known_at: datetime
         "plan": _plan(facts.planned_on, decision.dose) if facts.planned_on and not facts.infusion else None,
         "dose": shown.dose_json(decision.dose),
         "infusion": shown.infusion_json(facts.infusion, decision.dose) if facts.infusion else None,
+        "kit": shown.kit_json(kits.kit(protocol, facts, decision.dose, facts.day0 or facts.planned_on)),
+        "bridging": shown.bridging_json(bridging.bridging(protocol, facts, as_of)),
         "ready": decision.ready,
         "blocked_by": list(decision.blocked_by),
         "feasible": None if facts.infusion else shown.feasible_json(planner.feasible(protocol, facts, as_of)),

@@ -38,6 +38,12 @@ def require(request: HttpRequest, roles: Iterable[str], *, site: UUID | None = N
         raise PermissionDenied(f"This needs the role {' or '.join(sorted(roles))} at this site.")
 
 
+def sites_of(request: HttpRequest, roles: Iterable[str]) -> tuple[UUID, ...]:
+    """Sites at which the person holds one of the roles: lists are narrowed to them."""
+    wanted = frozenset(roles)
+    return tuple(sorted(site for site, held in principal(request).roles.items() if held & wanted))
+
+
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     """A stock list and a page per row, without any way to change it; `readers` are roles."""
 

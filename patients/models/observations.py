@@ -20,6 +20,7 @@ class Result(FactRow):
 
     `number_text` is the number alone, exact, in the unit received.
 
+    `promotes`: the laboratory said that the preliminary value is final, before that value arrived.
     `accepted`: a person said that this is a measurement of its own, not a repetition of another one.
     `lineage` is the same for all versions of one result. Equal content of a lineage is stored once.
     """
@@ -52,6 +53,7 @@ class Result(FactRow):
     assay = models.CharField(max_length=64, blank=True)
     lab = models.CharField(max_length=200, blank=True)
     accepted = models.BooleanField(default=False)
+    promotes = models.BooleanField(default=False)
     reason = models.TextField(blank=True)
 
     class Meta:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 from patients.readers import documents, fhir_results, hl7_results, sheet, table
 from patients.readers.envelope import Parcel, Unreadable
 from patients.readers.fhir import People
+from patients.readers.hl7_results import BySender
 from patients.readers.rows import Mapped
 from patients.rules.codemaps import SourceRules
 
@@ -21,17 +22,21 @@ LETTERS = b"\xef\xbb\xbf\x0b\r\n \t"
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What readers may know beside the bytes: the source's rules, its column map, Patients of other files."""
+    """What readers may know beside the bytes: the source's rules, its column map, Patients of other files.
+
+    `by_sender` gives the rules where no source is named and each message's sender tells it.
+    """
 
     rules: SourceRules
     mapping: Mapped
     people: People | None = None
+    by_sender: BySender | None = None
 
 
 def parcels(stream: BinaryIO, form: str, delivery: Delivery) -> Iterator[Parcel]:
     """The parcels of a file in one of FORMATS. Raises Unreadable when the file as a whole cannot be read."""
     if form == "hl7v2":
-        return hl7_results.read(stream, delivery.rules)
+        return hl7_results.read(stream, delivery.rules, delivery.by_sender)
     if form == "fhir":
         return fhir_results.read(stream, delivery.people)
     if form == "ndjson":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from typing import BinaryIO
@@ -20,13 +20,19 @@ from patients.rules.codemaps import SourceRules
 
 SPECIMEN_FIRST = frozenset({"R22", "R23"})
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "OPU"})
+BySender = Callable[[str, str], SourceRules]
 
 
-def read(stream: BinaryIO, rules: SourceRules) -> Iterator[Parcel]:
-    """A parcel for each message, in order. Raises Unreadable when the file is no HL7 at all."""
+def read(stream: BinaryIO, rules: SourceRules, by_sender: BySender | None = None) -> Iterator[Parcel]:
+    """A parcel for each message, in order. Raises Unreadable when the file is no HL7 at all.
+
+    Where the sender decides, `by_sender` gives the rules for an application and facility instead of `rules`.
+    """
     for index, data in enumerate(hl7.messages(stream), start=1):
         try:
-            yield _parcel(index, data, hl7.parse(data), rules)
+            message = hl7.parse(data)
+            own = by_sender(*sender(message)) if by_sender else rules
+            yield _parcel(index, data, message, own)
         except Unreadable as error:
             yield Parcel(index=index, ack="AR", reason=error.reason, rejected=True, warnings=(str(error),))
 

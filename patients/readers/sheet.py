@@ -6,7 +6,8 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -43,12 +44,14 @@ def read(stream: BinaryIO, mapping: Mapped, decimal: str = ".") -> Iterator[Parc
 
     Raises Unreadable: encrypted, too-large (also when it would unpack to too much), unknown-format, unreadable.
     """
+    with closing(rows(stream, mapping.decimal or decimal)) as lines:
+        yield from parcels(lines, mapping)
+
+
+def rows(stream: BinaryIO, decimal: str = ".") -> Generator[Sequence[str], None, None]:
+    """The rows of the first visible sheet as text, the header first. Raises Unreadable."""
     data = stream.read(MAX_PACKED + 1)
     slowly = _check(data)
-    yield from parcels(_rows(data, mapping.decimal or decimal, slowly), mapping)
-
-
-def _rows(data: bytes, decimal: str, slowly: bool) -> Iterator[list[str]]:
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         for row in _row_by_row(data, _name(book)) if slowly else _at_once(book):

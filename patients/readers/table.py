@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from itertools import chain
 from typing import BinaryIO
 
@@ -18,6 +19,12 @@ MAX_LINE = 64 * MAX_CELL
 
 def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
     """Runs of rows in the file's order. Raises Unreadable for the file as a whole."""
+    with closing(rows(stream)) as lines:
+        yield from parcels(lines, mapping)
+
+
+def rows(stream: BinaryIO) -> Generator[Sequence[str], None, None]:
+    """The rows as written, the header first. Raises Unreadable."""
     csv.field_size_limit(4 * MAX_CELL)
     text = _text(stream)
     try:
@@ -27,7 +34,7 @@ def read(stream: BinaryIO, mapping: Mapped) -> Iterator[Parcel]:
         named = header.rstrip("\r\n")
         if named.lower() in {f"sep={s}" for s in SEPARATORS}:
             separator, header = named[-1], next(lines, "")
-        yield from parcels(csv.reader(chain([header], lines), delimiter=separator, strict=True), mapping)
+        yield from csv.reader(chain([header], lines), delimiter=separator, strict=True)
     except csv.Error as error:
         reason = "too-large" if "field limit" in str(error) else "unreadable"
         raise Unreadable(reason, f"is no CSV that can be read: {error}") from error

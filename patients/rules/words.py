@@ -48,6 +48,18 @@ MILESTONES = {
     "not_met": "Not met",
     "not_evaluable": "Cannot be judged",
 }
+PACKET = {
+    "present": "Present",
+    "incomplete": "Incomplete",
+    "missing": "Missing",
+    "stale": "Stale",
+    "fail": "Fails",
+    "hold": "On hold",
+    "retest_due": "Retest due",
+    "indeterminate": "Cannot be judged",
+    "not_applicable": "n/a",
+}
+CHECKS = {"pass": "Pass", "fail": "Fail", "missing": "Missing"}
 SOON_DAYS = 7
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import BinaryIO
 from uuid import UUID
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
@@ -49,6 +50,17 @@ def parts(blob: Blob) -> Iterator[bytes]:
         yield data
 
 
+def read(blob: UUID) -> bytes:
+    """All the bytes. Raises LookupError when they are not there, or are not what was kept."""
+    row = Blob.objects.filter(pk=blob).first()
+    if row is None:
+        raise LookupError("there is no such blob in view")
+    content = b"".join(parts(row))
+    if hashlib.sha256(content).hexdigest() != row.sha256:
+        raise LookupError("the kept bytes do not have their hash")
+    return content
+
+
 class _Parts(io.RawIOBase):
     """A blob read from the database as it is needed."""
 
@@ -84,9 +96,14 @@ class _Parts(io.RawIOBase):
 
 def _opened(blob: Blob, number: int) -> bytes:
     with access.site_context([blob.site_id] if blob.site_id else [], by="blobs"):
-        row = BlobPart.objects.get(blob=blob, part=number)
-    cipher = dict(_ciphers())[row.key]
-    return cipher.decrypt(bytes(row.nonce), bytes(row.data), _bound(blob.pk, number))
+        row = BlobPart.objects.filter(blob=blob, part=number).first()
+    if row is None:
+        raise LookupError("a part of the kept bytes is missing")
+    try:
+        cipher = dict(_ciphers())[row.key]
+        return cipher.decrypt(bytes(row.nonce), bytes(row.data), _bound(blob.pk, number))
+    except (KeyError, InvalidTag) as error:
+        raise LookupError("no key of FIELD_KEYS opens the kept bytes") from error
 
 
 def _bound(blob: UUID, number: int) -> bytes:

@@ -60,10 +60,16 @@ def set_up(
     to_on: date | None = None,
     payload: Mapping[str, Any] | None = None,
     at: datetime | None = None,
+    again: bool = False,
 ) -> SiteSetting:
-    """Adds a dated setting (certification, holiday, override, escalation); the same one twice is one."""
-    same = SiteSetting.objects.filter(site=site, kind=kind, key=key, from_on=from_on, to_on=to_on)
-    found = same.filter(payload=dict(payload or {})).first()
+    """Adds a dated setting (certification, holiday, override, escalation); the same one twice is one.
+
+    `again`: what an older row said is said anew where another row came after it, because the newest decides.
+    """
+    rows = SiteSetting.objects.filter(site=site, kind=kind, key=key).order_by("-recorded_at", "-pk")
+    told = (from_on, to_on, dict(payload or {}))
+    looked_at = rows[:1] if again else rows
+    found = next((r for r in looked_at if (r.from_on, r.to_on, r.payload) == told), None)
     if found is not None:
         return found
     return SiteSetting.objects.create(

@@ -221,7 +221,6 @@ def test_reading_a_form_changes_nothing(ana: Client, site: Any):
         "results",
         "attestation",
         "bleed",
-        "plan",
         "acknowledge",
         "complete",
         "waive",

@@ -151,19 +151,6 @@ def test_nothing_given_uses_up_nothing(world: World, ready: str) -> None:
     ok(api.post(ready + "infusion/", infusion()), 201)
 
 
-def test_overrides_and_voids_are_refused(world: World, fresh: str) -> None:
-    override = {"reason": "life-threatening bleed", "second_person": "clinician-south"}
-    clinician = world.api("clinician")
-    assert pointers(clinician.post(fresh + "infusion/", infusion(override=override))) == {"/override"}
-    problem(clinician.post(fresh + "infusion/void/", {"reason": "typed in error"}), 404)
-    problem(world.api().post(fresh + "infusion/void/", {"reason": "typed in error"}), 403)
-
-
-def test_an_override_by_a_coordinator_is_forbidden(world: World, fresh: str) -> None:
-    override = {"reason": "life-threatening bleed", "second_person": "clinician-north"}
-    problem(world.api().post(fresh + "infusion/", infusion(override=override)), 403)
-
-
 def alerted(world: World) -> tuple[str, str]:
     """A patient with an open alert, and the alert's id."""
     url = V1 + f"patients/{world.told(cohort.alert_open)}/"

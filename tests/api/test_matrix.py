@@ -21,7 +21,7 @@ from tests.api.conftest import World, client_of, ok
 from workflow.models import Alert, TaskDue
 
 SITE_ROLES = tuple(r for r in ROLES if r != "payer_analyst")
-LISTS = ("api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts")
+LISTS = ("api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts", "api:overrides")
 DENIED, MISSING = 403, 404
 CASES = [
     (name, method)
@@ -44,6 +44,7 @@ class Objects:
         by_name = {
             "api:site": lambda: {"site": self.world.north.pk},
             "api:contract-milestones": lambda: {"contract": "sample-level"},
+            "api:packet-version": lambda: {"patient": self.patient, "version": 1},
             "api:steroid-course": lambda: {"course": self.course},
             "api:steroid-doses": lambda: {"course": self.course},
             **dict.fromkeys(LISTS, dict),

@@ -162,6 +162,15 @@ def test_a_decision_is_of_the_list_and_another_one_says_what(world: World, alert
     ok(answer(world, alert, decision="other", note="moved to another centre"))
 
 
+def test_only_a_clinician_says_that_an_episode_is_over_and_only_without_a_baseline(
+    world: World, alert: dict[str, Any]
+) -> None:
+    problem(answer(world, alert, "coordinator", decision="observe", episode_over=True), 403)
+    refused = answer(world, alert, "clinician", decision="observe", episode_over=True)
+    assert pointers(refused) == {"/episode_over"}
+    ok(answer(world, alert, "coordinator", decision="observe", episode_over=False))
+
+
 def test_a_withdrawn_alert_needs_no_answer(world: World) -> None:
     world.told(cohort.corrected_value)
     row = ok(world.api().get(V1 + "alerts/", {"state": "withdrawn"}))["results"][0]

@@ -14,7 +14,15 @@ from tests.browser.conftest import STORIES
 
 VIEWS = [("light", 1280), ("dark", 1280), ("light", 390)]
 LISTS = ("today/", "today/?group=next", "patients/", "rules/", "records/", "nowhere/")
-FORMS = ("results/", "results/?analytes=ALT,AST,ALP,TBIL", "attestation/", "bleed/", "plan/")
+FORMS = (
+    "results/",
+    "results/?analytes=ALT,AST,ALP,TBIL",
+    "attestation/",
+    "bleed/",
+    "plan/",
+    "packet/",
+    "claim/",
+)
 
 
 def addresses(page: Any, server: str, clinic: Mapping[str, UUID]) -> list[str]:

@@ -41,7 +41,7 @@ def test_every_row_has_a_route() -> None:
 
 def test_every_method_of_an_api_route_is_in_its_row() -> None:
     for name, pattern in routes():
-        if name.startswith("api:") and methods(pattern):
+        if name.startswith(("api:", "fhir:")) and methods(pattern):
             assert methods(pattern) == set(matrix.rows()[name]), name
 
 
@@ -92,7 +92,14 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
 
 def test_only_a_clinician_orders_steroids_and_voids() -> None:
     both = granted("clinician", writing=True) - granted("coordinator", writing=True)
-    assert both == {"api:steroid-courses", "api:steroid-course", "api:infusion-void"}
+    assert both == {
+        "api:steroid-courses",
+        "api:steroid-course",
+        "api:infusion-override-confirm",
+        "api:infusion-void",
+        "api:infusion-void-confirm",
+        "api:prophylaxis-stop",
+    }
     assert granted("coordinator", writing=True) <= granted("clinician", writing=True)
 
 

@@ -23,9 +23,9 @@ from workflow.rules.facts import (
     Person,
     RegimenFact,
     ResultFact,
-    Setting,
     known,
 )
+from workflow.rules.site_settings import Setting
 
 DAY0 = date(2026, 3, 2)
 PERSON = Person(id=uuid5(NAMESPACE_OID, "story"), birth_date=date(1985, 5, 17), sex="male")
@@ -171,11 +171,12 @@ def event(kind: str, first: int | date, last: int | date | None = None) -> Event
     )  # fmt: skip
 
 
-def certified(first: date = date(2020, 1, 1), last: date | None = None) -> Setting:
+def certified(first: date = date(2020, 1, 1), last: date | None = None, *, row: int = 0) -> Setting:
+    """The `row`-th recorded certification of the centre."""
     return Setting(
         kind="certification",
         key="hemgenix",
-        recorded_at=datetime(2020, 1, 1, tzinfo=UTC),
+        recorded_at=datetime(2020, 1, 1, tzinfo=UTC) + timedelta(days=row),
         from_on=first,
         to_on=last,
     )

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,11 @@ def rich() -> History:
         result("ALT", 42, "60", uln="40"),
         result("ALT", 42, "", status="entered_in_error", reported=43, recorded=43),
         result("ALT", 49, "20", uln="40"),
+        result("ALT", 56, "90", uln="40"),
+        result("ALT", 58, "25", uln="40"),
+        result("ALT", 58, "", status="entered_in_error", reported=70, recorded=70),
+        result("ALT", 63, "88", uln="40"),
+        result("ALT", 63, "188", uln="40", status="corrected", reported=66, recorded=66),
         result("FIX_OS", 20, "30"),
         result("FIX_OS", 90, "12"),
     ]
@@ -55,6 +61,7 @@ def rich() -> History:
         act("complete", "liver-panel:w09", {}, 64, reason="elsewhere"),
         act("steroid", "c", {"started_on": day(15).isoformat(), "template": "default"}, 15),
         act("plan", "", {"infusion_on": day(0).isoformat()}, -9),
+        act("acknowledge", "seen", {"decision": "observe", "hits": [str(r.lineage) for r in rows[-9:]]}, 64),
     ]
     return history(
         results=rows, acts=acts, infusions=[infusion()], bleeds=[bleed(33), bleed(34)],
@@ -119,6 +126,29 @@ def test_nothing_changes_before_it_is_announced_after_the_infusion() -> None:
     check_next_change(history(results=rows, infusions=[infusion()], acts=[order]), 96, 110)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_nothing_changes_before_it_is_announced_whatever_asks_for_extra_panels(seed: int) -> None:
+    chance = random.Random(seed)
+    rows = [result("ALT", -8, "24", uln="40")]
+    rows += [
+        result("ALT", d, chance.choice(["95", "60", "20"]), uln="40")
+        for d in chance.sample(range(96, 190), 6)
+    ]
+    orders = []
+    for number in range(chance.randrange(1, 3)):
+        start = chance.randrange(96, 180)
+        ordered = {"started_on": day(start).isoformat(), "template": "default"}
+        if chance.random() < 0.5:
+            ordered["ended_on"] = day(start + chance.randrange(5, 60)).isoformat()
+        orders.append(act("steroid", f"c{number}", ordered, start))
+    told = history(results=rows, infusions=[infusion()], acts=orders)
+    check_next_change(told, 190, 100)
+    for first in (100, 130, 160):
+        known_then = [r for r in rows if r.collected_on <= day(first)]
+        acts_then = [o for o in orders if o.true_on <= day(first)]
+        check_next_change(history(results=known_then, infusions=[infusion()], acts=acts_then), first, 40)
+
+
 def test_600_results_are_decided_in_milliseconds(capsys: Any) -> None:
     rows = [
         result(analyte, 7 * week if week <= 12 else 84 + (week - 12) * 46, value, uln="40", recorded=week)
@@ -136,9 +166,9 @@ def test_600_results_are_decided_in_milliseconds(capsys: Any) -> None:
     spent = []
     for _ in range(20):
         fresh = replace(facts)
-        begin = time.perf_counter()
+        begin = time.process_time()
         evaluate(fresh, rules, obligations_from(fresh), today)
-        spent.append((time.perf_counter() - begin) * 1000)
+        spent.append((time.process_time() - begin) * 1000)
     with capsys.disabled():
         print(f"\ndeciding 600 results: median {statistics.median(spent):.2f} ms")
     assert statistics.median(spent) < 20

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.rules.story import (
     PERSON,
+    act,
     attest,
     bleed,
     certified,
@@ -31,6 +32,7 @@ from tests.rules.story import (
 from workflow import data
 from workflow.rules.facts import AuthorizationFact, History, KitFact, WaitingItem, known
 from workflow.rules.gates import breakpoints, judge
+from workflow.rules.site_settings import Setting
 
 FOLDER = Path(__file__).parent.parent / "scenarios" / "gates"
 
@@ -55,7 +57,7 @@ def told(lacks: list[str], row: dict[str, Any]) -> History:
         "attestations": sworn,
         "regimens": [] if "regimens" in gone else met["regimens"],
         "bleeds": [bleed(on, life_threatening=grave) for on, grave in row.get("bleeds", [])],
-        "settings": [certified(*row.get("certified", [date(2020, 1, 1)]))],
+        "settings": _certifications(row),
         "kits": _kits(row),
         "waiting": _waiting(row),
         "authorizations": _authorizations(row),
@@ -63,6 +65,12 @@ def told(lacks: list[str], row: dict[str, Any]) -> History:
     }
     facts["regimens"] = [*facts["regimens"], *(regimen(*r) for r in row.get("regimens", []))]
     return history(**facts, person=replace(PERSON, birth_date=row.get("born", PERSON.birth_date)))
+
+
+def _certifications(row: dict[str, Any]) -> list[Setting]:
+    """In the reverse order of recording, because their order must not matter."""
+    spans = [row.get("certified", [date(2020, 1, 1)]), *row.get("certified_then", [])]
+    return [certified(*span, row=i) for i, span in enumerate(spans)][::-1]
 
 
 def _kits(row: dict[str, Any]) -> list[KitFact]:
@@ -102,7 +110,7 @@ def _authorizations(row: dict[str, Any]) -> list[AuthorizationFact]:
     return [
         AuthorizationFact(
             id=name("pa"), recorded_at=moment(-20), payer="Sample", number="1", status=status, submitted_on=day(-20),
-            decided_on=None, valid_from=None if first is None else day(first), valid_to=None if last is None else day(last),
+            decided_on=day(row["decided"]) if "decided" in row else None, valid_from=None if first is None else day(first), valid_to=None if last is None else day(last),
         )
     ]  # fmt: skip
 
@@ -169,25 +177,46 @@ def test_a_rule_that_fails_is_no_all_clear() -> None:
 
 
 def test_an_overridden_gate_is_waived_by_name_and_reason() -> None:
-    given_anyway = infusion(
-        overridden=("age",), override_reason="trial", override_by="dr-a", override_second="dr-b"
+    given_anyway = infusion()
+    gates = [{"code": "age", "verdict": "fail", "reason": "11 years"}]
+    payload = {"second_person": "dr-b", "gates": gates}
+    override = act("override", str(given_anyway.id), payload, 0, by="dr-a", reason="trial")
+    told_history = history(
+        infusions=[given_anyway], acts=[override], person=replace(PERSON, birth_date=date(2015, 1, 1))
     )
-    told_history = history(infusions=[given_anyway], person=replace(PERSON, birth_date=date(2015, 1, 1)))
     verdict = judge(protocol().gate("age"), known(told_history, as_of=day(0)), day(0), day(0))
     assert verdict.verdict == "waived"
-    assert "dr-a and dr-b: trial" in verdict.reason
+    assert verdict.reason == "Waived by dr-a and dr-b (not yet confirmed): trial (was fail: 11 years)"
 
 
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-60, 60), st.sampled_from(["30", "60", "90"])), max_size=4),
+    st.lists(st.tuples(st.sampled_from(["ALT", "FIX_INH", "HBV_DNA"]), st.integers(-60, 60)), max_size=3),
+    st.lists(st.tuples(st.integers(-60, 60), st.sampled_from(["0.1", "0.9", "<0.7"])), max_size=4),
     st.sampled_from(["label-us", "us-standard"]),
 )
-def test_a_verdict_changes_at_breakpoints_only(alts: list[tuple[int, str]], policy: str) -> None:
+def test_a_verdict_changes_at_breakpoints_only(
+    alts: list[tuple[int, str]],
+    waiting: list[tuple[str, int]],
+    inhibitors: list[tuple[int, str]],
+    policy: str,
+) -> None:
     met = gates_met()
+    met["waiting"] = [
+        WaitingItem(
+            id=name("waiting", i),
+            analyte=a,
+            reason="unit-unknown",
+            received_at=moment(on),
+            collected_on=day(on),
+        )
+        for i, (a, on) in enumerate(waiting)
+    ]
     met["results"] = [
         *met["results"],
         *(result("ALT", on, v, uln="40", key=str(i)) for i, (on, v) in enumerate(alts)),
+        *(result("FIX_INH", on, v, key=str(i)) for i, (on, v) in enumerate(inhibitors)),
     ]
     facts = known(history(**met), as_of=day(60))
     for gate in protocol(policy).gates:
@@ -217,7 +246,7 @@ DRAWN = st.tuples(st.sampled_from(sorted(VALUES)), st.integers(-40, 0), st.integ
     st.integers(0, 20),
     st.sampled_from(["label-us", "us-standard"]),
 )
-def test_a_pass_lasts_exactly_to_its_last_valid_day(
+def test_a_pass_or_hold_lasts_exactly_to_its_last_valid_day(
     drawn: list[tuple[str, int, int]], consulted: bool, on: int, policy: str
 ) -> None:
     met = gates_met()
@@ -231,10 +260,10 @@ def test_a_pass_lasts_exactly_to_its_last_valid_day(
     for gate in protocol(policy).gates:
         verdict = judge(gate, facts, day(on), day(0))
         until = verdict.valid_until
-        if verdict.verdict != "pass" or until is None:
+        if verdict.verdict not in ("pass", "hold") or until is None:
             continue
         later = [judge(gate, facts, day(n), day(0)) for n in range(on, (until - day(0)).days + 2)]
-        assert [v.verdict == "pass" for v in later] == [*[True] * (len(later) - 1), False], gate.code
+        assert [v.verdict == verdict.verdict for v in later] == [*[True] * (len(later) - 1), False], gate.code
         assert {v.valid_until for v in later[:-1]} == {until}, gate.code
 
 
@@ -243,4 +272,5 @@ def test_places_of_service() -> None:
 
     assert allowed_places(protocol("us-standard")) == ("19", "21", "22")
     assert set(allowed_places(protocol("tx-medicaid"))) == {"11", "19", "21", "22"}
+    assert allowed_places(protocol("label-us")) == allowed_places(protocol("ca-cda")) == ()
     assert data.codes("policy") == {"label-us", "us-standard", "ca-cda", "tx-medicaid"}

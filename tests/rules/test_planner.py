@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.rules.story import act, attest, day, decide, gates_met, history, protocol, result
+from tests.rules.story import act, attest, day, decide, gates_met, history, infusion, protocol, result
 from workflow.rules import ndc
 from workflow.rules.facts import PatientFacts, known
 from workflow.rules.gates import judge
-from workflow.rules.planner import feasible
+from workflow.rules.planner import Feasible, feasible
 
 
 def facts_of(results: list[Any], **more: Any) -> PatientFacts:
@@ -84,6 +84,63 @@ def test_the_samples_still_needed_for_a_booked_date() -> None:
 def test_when_it_is_too_late_for_the_laboratory_there_is_no_last_safe_day() -> None:
     facts = facts_of([], acts=[act("plan", "", {"infusion_on": day(9).isoformat()}, -1)])
     assert {d.gate: d.last_safe for d in feasible(protocol(), facts, day(0)).draws}["aav5-nab"] is None
+
+
+SECOND_TESTS = [
+    ("fix-inhibitor", [("FIX_INH", -20, "1.2")], ("FIX_INH",), -5, 0),
+    ("fix-inhibitor", [("FIX_INH", -17, "1.2")], ("FIX_INH",), -3, 0),
+    ("hepatitis-b", [("HBCAB", -10, "positive")], ("HBV_DNA",), -5, 0),
+    ("hepatitis-b", [("HBCAB", -10, "positive"), ("HBV_DNA", -29, "not detected")], ("HBV_DNA",), -5, 0),
+    ("hepatitis-b", [("HBCAB", -10, "positive"), ("HBSAB", -29, "positive")], ("HBSAB",), -5, 0),
+    ("hepatitis-c", [("HCV_AB", -10, "positive")], ("HCV_RNA",), -5, 0),
+    ("hepatitis-c", [("HCV_AB", -10, "positive"), ("HCV_RNA", -29, "not detected")], ("HCV_RNA",), -5, 0),
+    ("hiv", [("HIV_AGAB", -10, "positive")], ("HIV_RNA",), -5, 0),
+]
+
+
+@pytest.mark.parametrize(("gate", "results", "analytes", "first", "last"), SECOND_TESTS)
+def test_a_second_test_that_is_due_is_a_draw(
+    gate: str, results: list[tuple[str, int, str]], analytes: tuple[str, ...], first: int, last: int
+) -> None:
+    met = gates_met()
+    rows = [result(*row, key="new") for row in results]
+    kept = [r for r in met["results"] if r.analyte not in {r.analyte for r in rows}]
+    plan = act("plan", "", {"infusion_on": day(0).isoformat()}, -6)
+    facts = known(history(**(met | {"results": [*kept, *rows], "acts": [plan]})), as_of=day(-5))
+    draws = {d.gate: d for d in feasible(protocol(), facts, day(-5)).draws}
+    assert set(draws) == {gate}
+    assert (draws[gate].analytes, draws[gate].from_on, draws[gate].to_on) == (analytes, day(first), day(last))
+
+
+def test_a_repeat_that_is_due_after_the_planned_day_has_no_last_safe_day() -> None:
+    facts = facts_of([result("FIX_INH", -2, "1.2", key="new")])
+    draw = {d.gate: d for d in feasible(protocol(), facts, day(0)).draws}["fix-inhibitor"]
+    assert (draw.from_on, draw.last_safe) == (day(12), None)
+
+
+def test_a_screen_that_expires_is_drawn_together_with_the_test_that_is_due() -> None:
+    facts = facts_of(
+        [result("FIX_INH", -14, "1.2", key="new")],
+        acts=[act("plan", "", {"infusion_on": day(20).isoformat()}, -1)],
+    )
+    draw = {d.gate: d for d in feasible(protocol(), facts, day(0)).draws}["fix-inhibitor"]
+    assert (draw.analytes, draw.from_on, draw.to_on) == (("FIX_INH",), day(0), day(20))
+
+
+def test_a_titer_on_an_unknown_assay_is_drawn_again() -> None:
+    facts = facts_of(
+        [result("AAV5_NAB", -1, "1:21", assay="house", key="new")],
+        acts=[act("plan", "", {"infusion_on": day(20).isoformat()}, -1)],
+    )
+    draw = {d.gate: d for d in feasible(protocol("us-standard"), facts, day(0)).draws}["aav5-nab"]
+    assert (draw.analytes, draw.from_on, draw.to_on) == (("AAV5_NAB",), day(0), day(6))
+    assert "aav5-nab" not in {d.gate for d in feasible(protocol(), facts, day(0)).draws}
+
+
+@pytest.mark.parametrize("on", [0, 1, 300])
+def test_after_the_infusion_there_is_no_date_and_no_draw(on: int) -> None:
+    facts = known(history(**gates_met(), infusions=[infusion()]), as_of=day(on))
+    assert feasible(protocol(), facts, day(on)) == Feasible(None, None, (), ())
 
 
 DOSES = [

@@ -175,6 +175,39 @@ class TestObligations:
         assert "contract:sample" not in found["fix-activity:m24"].obligations
         assert {"label-eu", "registry:athn"} <= set(found["fix-activity:m12"].obligations)
 
+    def test_a_month_owed_joins_the_week_nearest_its_target(self) -> None:
+        found = tasks(0, acts=[act("enrolment", "sample", self.payload, -30)])
+        assert {"contract:sample", "registry:athn", "registry:wfh"} <= set(
+            found["fix-activity:w13"].obligations
+        )
+        others = [t for k, t in found.items() if k.startswith("fix-activity:w") and k != "fix-activity:w13"]
+        assert {o for t in others for o in t.obligations} == {"label-us"}
+
+    @pytest.mark.parametrize("pathway", ["hemgenix", "beqvez", "roctavian"])
+    @pytest.mark.parametrize("day0", [DAY0, date(2026, 8, 31), date(2027, 11, 30)])
+    def test_every_month_of_a_registry_is_some_visit(self, pathway: str, day0: date) -> None:
+        rules = protocol(pathway=pathway)
+        found = decide(history(infusions=[infusion(day0)]), day0, pathway=pathway).tasks
+        for registry in rules.registries:
+            for month in registry.months:
+                on = add_months(day0, month)
+                before, after = rules.windows[month]
+                span = (on - timedelta(days=before), on + timedelta(days=after))
+                assert any(
+                    f"registry:{registry.code}" in t.obligations and span[0] <= t.due_on <= span[1]
+                    for t in found
+                ), (registry.code, month)
+
+    def test_months_that_only_a_registry_asks_for_are_visits_of_their_own(self) -> None:
+        found = tasks(0)
+        own = {k: t.obligations for k, t in found.items() if t.kind == "registry-visit"}
+        assert own == {f"registry-visit:m{n}": ("registry", "registry:wfh") for n in (15, 21)}
+
+    def test_a_mandatory_week_says_so_and_who_insists(self) -> None:
+        found = tasks(0)
+        assert [k for k, t in found.items() if t.mandatory] == ["fix-activity:w03"]
+        assert found["fix-activity:w03"].why.startswith("mandatory: payer policies")
+
 
 class TestArising:
     def test_an_extra_panel_only_where_no_scheduled_one_covers_the_week(self) -> None:
@@ -183,6 +216,32 @@ class TestArising:
         assert extra == [f"liver-panel:x{day(n).isoformat()}" for n in (107, 114, 121)]
         inside = [result("ALT", -8, "24", uln="40"), result("ALT", 14, "60", uln="40")]
         assert not any(k.startswith("liver-panel:x") for k in tasks(40, *inside))
+
+    def test_a_long_window_does_not_cover_the_weeks_in_it(self) -> None:
+        rows = [result("ALT", -8, "24", uln="40"), *panel(250, "95")]
+        found = tasks(290, *rows)
+        assert found["liver-panel:m09"].ended_as == "done"
+        extra = [(t.due_on - DAY0).days for k, t in found.items() if k.startswith("liver-panel:x")]
+        assert extra == [257, 264, 271, 278, 285, 292]
+        assert {state(found[f"liver-panel:x{day(n).isoformat()}"], day(290)) for n in (257, 264)} == {
+            "missed"
+        }
+
+    def test_one_draw_serves_the_month_and_the_extra_week(self) -> None:
+        rows = [result("ALT", -8, "24", uln="40"), result("ALT", 245, "95", uln="40"), *panel(252, "95")]
+        found = tasks(255, *rows)
+        assert {found[k].ended_as for k in ("liver-panel:m09", f"liver-panel:x{day(252)}")} == {"done"}
+
+    def test_the_week_of_the_months_target_needs_no_extra_panel_unless_it_was_done_before(self) -> None:
+        week = {day(n).isoformat() for n in range(272, 278)}  # month 9 falls on day 275
+        rows = [result("ALT", -8, "24", uln="40"), result("ALT", 240, "95", uln="40")]
+        assert not any(k[-10:] in week for k in tasks(290, *rows) if k.startswith("liver-panel:x"))
+        done = tasks(290, *rows, *panel(250, "95"))
+        assert any(k[-10:] in week for k in done if k.startswith("liver-panel:x"))
+
+    def test_a_draw_of_the_month_is_no_late_extra_panel(self) -> None:
+        rows = [result("ALT", d, v, uln="40") for d, v in ((-8, "24"), (100, "60"), (107, "24"))]
+        assert tasks(200, *rows, *panel(183))[f"liver-panel:x{day(107)}"].ended_as is None
 
     def test_extra_panels_end_when_the_value_is_back(self) -> None:
         rows = [result("ALT", d, v, uln="40") for d, v in ((-8, "24"), (100, "60"), (107, "24"))]
@@ -204,6 +263,46 @@ class TestArising:
         found = tasks(45, bleeds=[bleed(40)])
         assert f"factor-check:{day(40).isoformat()}" in found
 
+    def test_tests_on_the_day_of_the_bleed_count(self) -> None:
+        rows = [result("FIX_INH", 40, "<0.6", hour=10), result("FIX_OS", 40, "30", hour=10)]
+        check = tasks(60, *rows, bleeds=[bleed(40)])[f"factor-check:{day(40)}"]
+        assert (check.have, check.ended_as) == (2, "done")
+
+    def test_of_a_fall_the_inhibitor_of_the_day_counts_and_another_assay_is_needed(self) -> None:
+        rows = [result("FIX_OS", 100, "40"), result("FIX_OS", 200, "20"), result("FIX_INH", 200, "<0.6")]
+        check = tasks(210, *rows)[f"factor-check:{day(200)}"]
+        assert (check.have, check.ended_as) == (1, None)
+        assert tasks(210, *rows, result("FIX_OS", 205, "21"))[check.key].ended_as == "done"
+
+    @pytest.mark.parametrize(
+        ("tested", "keys"),
+        [(61, (60, 70)), (70, (60,)), (72, (60,)), (None, (60,))],
+    )
+    def test_a_bleed_after_a_check_that_is_done_asks_for_another(self, tested: int | None, keys: Any) -> None:
+        rows = [result("FIX_INH", tested, "<0.6"), result("FIX_OS", tested, "30")] if tested else []
+        found = tasks(80, *rows, bleeds=[bleed(60), bleed(70)])
+        assert [k for k in found if k.startswith("factor-check")] == [f"factor-check:{day(n)}" for n in keys]
+
+    @pytest.mark.parametrize(
+        ("earlier", "value", "asked", "data"),
+        [
+            ("100", ">40", False, True), ("100", ">50", False, False), ("100", "<50", True, False),
+            (">100", "50", True, False), ("<100", "40", False, False), ("40", "<10", True, False),
+            ("15", "<10", False, True),
+        ],
+    )  # fmt: skip
+    def test_a_bound_is_a_fall_only_if_every_value_is(
+        self, earlier: str, value: str, asked: bool, data: bool
+    ) -> None:
+        rows = [result("FIX_OS", 60, earlier), result("FIX_OS", 90, value)]
+        found = tasks(91, *rows)
+        assert any(k.startswith("factor-check") for k in found) is asked
+        assert any(k == f"data:value:{rows[1].id}" for k in found) is data
+
+    def test_a_bound_above_is_a_history_of_hepatitis(self) -> None:
+        assert "hcc-screen:y01" in tasks(1, result("HBV_DNA", -300, ">1000000"))
+        assert "hcc-screen:y01" not in tasks(1, result("HBV_DNA", -300, "<10"))
+
     def test_liver_cancer_screening_by_attestation_or_by_a_positive_test(self) -> None:
         assert "hcc-screen:y01" in tasks(10, attestations=[attest("hcc-risk", 1)])
         why = tasks(10, result("HCV_AB", -20, "positive"))["hcc-screen:y01"].why
@@ -212,8 +311,8 @@ class TestArising:
 
     def test_a_booked_date_that_passed_asks_what_happened(self) -> None:
         told = history(acts=[act("plan", "", {"infusion_on": day(0).isoformat()}, -10)])
-        assert [t.key for t in decide(told, 0).tasks] == []
-        assert [t.key for t in decide(told, 1).tasks] == ["plan-passed"]
+        assert [t.key for t in decide(told, 0).tasks] == ["kit-order"]
+        assert [t.key for t in decide(told, 1).tasks] == ["kit-order", "plan-passed"]
         assert decide(told, 1).phase == "scheduled"
 
     def test_after_withdrawal_the_rest_is_cancelled(self) -> None:

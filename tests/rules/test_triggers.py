@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.story import act, decide, event, history, infusion, panel, result
+from tests.rules.story import act, day, decide, event, history, infusion, panel, result
 from workflow.rules.effects import Alert
 
 
@@ -93,6 +93,112 @@ def test_on_day_0_the_start_of_the_infusion_divides_baseline_from_follow_up() ->
     )
     assert alerts(base("24"), before) == []
     assert len(alerts(base("24"), after)) == 1
+
+
+class TestDay0WithoutATime:
+    """Nobody knows whether it was drawn before the infusion: it is neither baseline nor follow-up."""
+
+    high = result("ALT", 0, "95", uln="40", day_only=True)
+
+    def data(self, *rows: Any) -> dict[str, Any]:
+        told = history(results=[base(), *rows], infusions=[infusion()])
+        return {t.key: t for t in decide(told, 3).tasks if t.kind == "data"}
+
+    def test_it_fires_nothing_and_asks_for_the_time(self) -> None:
+        assert alerts(base(), self.high) == []
+        assert set(self.data(self.high)) == {f"data:time:{self.high.id}"}
+
+    def test_it_is_no_baseline(self) -> None:
+        (alert,) = alerts(base("24"), self.high, result("ALT", 28, "50", uln="60"))
+        assert str(alert.hits[0].baseline) == "24"
+
+    def test_a_value_that_would_not_fire_asks_for_nothing(self) -> None:
+        assert self.data(result("ALT", 0, "30", uln="40", day_only=True)) == {}
+
+    def test_the_time_ends_the_task_and_the_value_fires(self) -> None:
+        timed = result("ALT", 0, "95", uln="40", hour=14, status="corrected", reported=1)
+        assert [t.ended_as for t in self.data(self.high, timed).values()] == ["done"]
+        assert len(alerts(base(), self.high, timed)) == 1
+
+    def test_a_factor_level_is_no_fall_and_asks_for_the_time(self) -> None:
+        low = result("FIX_OS", 0, "1.2", day_only=True)
+        told = history(results=[low], infusions=[infusion()])
+        keys = {t.key for t in decide(told, 3).tasks if t.kind in ("data", "factor-check")}
+        assert keys == {f"data:time:{low.id}"}
+
+
+class TestBaselineReportedAsABound:
+    """The last final value decides, also when it is a bound; what hangs on it is said, never guessed."""
+
+    @pytest.mark.parametrize(
+        ("baseline", "value", "uln", "arms"),
+        [
+            ("<10", "30", "40", {"above_2x_baseline"}),
+            ("<10", "20", "40", {"above_2x_baseline"}),
+            ("<=10", "20", "40", set()),
+            ("<10", "19", "40", set()),
+            ("<60", "55", "40", set()),
+            ("<60", "60", "40", {"above_uln"}),
+            (">50", "60", "40", set()),
+            (">50", "90", "100", set()),
+        ],
+    )
+    def test_arms(self, baseline: str, value: str, uln: str, arms: set[str]) -> None:
+        found = alerts(base("25", on=-10), base(baseline, on=-2), result("ALT", 10, value, uln=uln))
+        assert {a for alert in found for a in alert.hits[0].arms} == arms
+
+    @pytest.mark.parametrize(("value", "asked"), [("19", True), ("30", False)])
+    def test_what_cannot_be_told_asks_for_the_baseline(self, value: str, asked: bool) -> None:
+        rows = [base("25", on=-10), base("<10", on=-2), result("ALT", 10, value, uln="40")]
+        found = decide(history(results=rows, infusions=[infusion()]), 10).tasks
+        assert ("data:baseline:ALT" in {t.key for t in found}) is asked
+
+    def test_it_is_flagged(self) -> None:
+        (alert,) = alerts(base("<10", on=-2), result("ALT", 10, "30", uln="40"))
+        assert alert.baseline_flag == "reported as <10"
+
+
+def test_a_baseline_without_a_limit_is_judged_with_the_results_and_flagged() -> None:
+    (alert,) = alerts(base("60", uln=""), result("ALT", 10, "70", uln="40"))
+    assert alert.baseline_flag == "the baseline had no ULN, judged with the result's"
+
+
+def test_a_pathway_without_a_limit_arm_asks_for_no_limit() -> None:
+    told = history(results=[base("20"), result("ALT", 10, "22")], infusions=[infusion()])
+    assert [t.key for t in decide(told, 10, pathway="beqvez").tasks if t.kind == "data"] == []
+
+
+class TestEndedByAClinician:
+    """Neither baseline nor upper limits afterwards: no value can say that it is over."""
+
+    first, later = result("ALT", 10, "45", uln="40"), [result("ALT", d, "15") for d in (20, 27)]
+
+    def answer(self, on: int, over: bool = True) -> Any:
+        (alert,) = alerts(self.first)
+        payload = {"decision": "observe", "hits": [str(self.first.lineage)], "episode_over": over}
+        return act("acknowledge", str(alert.id), payload, on)
+
+    def told(self, *more: Any, over: bool = True, on: int = 200) -> Any:
+        results = [self.first, *self.later, *more]
+        return decide(history(results=results, infusions=[infusion()], acts=[self.answer(30, over)]), on)
+
+    def test_without_a_word_it_goes_on(self) -> None:
+        decision = self.told(over=False)
+        assert decision.alerts[0].state == "acknowledged"
+        assert sum(":x" in t.key for t in decision.tasks) > 10
+
+    def test_the_word_ends_it_and_its_extra_panels(self) -> None:
+        decision = self.told()
+        assert (decision.alerts[0].state, decision.alerts[0].ended_on) == ("resolved", day(30))
+        assert [t.key for t in decision.tasks if ":x" in t.key] == []
+
+    def test_a_later_rise_is_a_new_alert(self) -> None:
+        decision = self.told(result("ALT", 40, "50", uln="40"))
+        assert [a.state for a in decision.alerts] == ["resolved", "open"]
+
+    def test_with_a_baseline_the_values_decide(self) -> None:
+        (alert,) = alerts(base(), self.first, acts=[self.answer(30)])
+        assert (alert.state, alert.ended_on) == ("acknowledged", None)
 
 
 class TestEpisodes:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from patients.data import catalog
-from patients.rules.qualitative import MEANINGS, NO_VALUE
+from patients.rules.qualitative import MEANINGS, NO_VALUE, meaning
 from patients.rules.values import CODED, COMPARATORS, Value, parse_value
 
 
@@ -123,14 +123,56 @@ def test_an_index_is_no_serology(text: str) -> None:
         ("Target not detected", "not_detected"),
         ("<10 IU/mL, not detected", "not_detected"),
         ("nicht nachweisbar", "not_detected"),
+        ("Not detected.", "not_detected"),
+        ("not detected (<10 IU/mL)", "not_detected"),
+        ("nicht nachweisbar, < 20 Kopien/ml", "not_detected"),
         ("Detected", "detected"),
         ("Target detected, below quantification", "detected"),
+        ("Detected <20 copies/mL", "detected"),
         ("equivocal", "equivocal"),
     ],
 )
 def test_viral_loads_in_words(text: str, code: str) -> None:
     value = read(text, "HBV_DNA")
     assert (value.code, value.number) == (code, None)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "not detected previously; now 500 IU/mL",
+        "previously not detected, now detected",
+        "detected previously, now not detected",
+        "not detected; HIV-2 detected",
+        "not detected, 500 IU/mL",
+        "not detected, repeat sample positive",
+        "not detected > 500 IU/mL",
+        "not detected in plasma only",
+        "HIV-2 RNA not detected",
+        "detected?",
+    ],
+)
+@pytest.mark.parametrize("analyte", ["HBV_DNA", "HCV_RNA", "HIV_RNA", "HBSAG", "AAV5_NAB"])
+def test_a_sentence_that_says_more_than_one_thing_waits(text: str, analyte: str) -> None:
+    value = read(text, analyte)
+    assert (value.fault, value.code, value.number) == ("value-unparseable", None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "analyte", "code"),
+    [
+        ("HBV DNA not detected", "HBV_DNA", "not_detected"),
+        ("HBV DNA: <10 IU/mL, not detected.", "HBV_DNA", "not_detected"),
+        ("HIV-1 RNA detected", "HIV_RNA", "detected"),
+        ("HBsAg non-reactive", "HBSAG", "negative"),
+        ("HBV DNA not detected", "", None),
+        ("HCV RNA not detected", "HBV_DNA", None),
+        ("HIV-2 RNA not detected", "HIV_RNA", None),
+        ("HBV DNA not detected, HCV RNA detected", "HBV_DNA", None),
+    ],
+)
+def test_a_report_may_name_its_own_analyte(text: str, analyte: str, code: str | None) -> None:
+    assert meaning(text, analyte) == code
 
 
 def test_below_quantification_is_not_not_detected() -> None:

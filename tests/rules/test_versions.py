@@ -131,6 +131,8 @@ def test_what_counts_stands_on_the_last_correction_or_retraction(reports: list[R
     ended = [r for r in reports if r.status == "entered_in_error" and r.reported_at]
     if not ended or found.current is None:
         return
+    if found.current.reported_at is None and found.current.status in ("corrected", "amended"):
+        return  # a correction without a time follows everything that it can be about
     last = max((r.reported_at or r.collected_at) for r in ended)
     assert (found.current.reported_at or found.current.collected_at) >= last
 

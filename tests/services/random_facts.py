@@ -151,7 +151,7 @@ class Storyteller:
 
 def infuse_unchecked(patient: UUID, monkeypatch: Any) -> None:
     """An infusion long ago, recorded without the gates, so that the follow-up can be told."""
-    monkeypatch.setattr(infusions, "_allowed", lambda *_: None)
+    monkeypatch.setattr(infusions, "_blocked", lambda *_: [])
     given = {
         "started_at": START - timedelta(days=30), "ended_at": START - timedelta(days=30, hours=-1), "weight_kg": 72,
         "volume_ml": 144, "outcome": "complete", "place_of_service": "22",

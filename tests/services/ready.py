@@ -25,11 +25,12 @@ RESULTS = [
 ULN = {"ALT": "40", "AST": "40", "ALP": "120", "TBIL": "1.2"}
 
 
-def ready_patient(site: Site, *, policy: str = "us-standard", without: str = "") -> Patient:
+def ready_patient(site: Site, *, policy: str = "us-standard", without: str = "", **person: Any) -> Patient:
     """Every gate passes on DAY0, but for what is left out: an analyte, an attestation code, or "regimens"."""
     at = NOON - timedelta(days=1)
-    patient = PatientFactory(site=site, policy=policy, at=NOON - timedelta(days=100))
-    items = [_item(*row) for row in RESULTS if row[1] != without]
+    patient = PatientFactory(site=site, policy=policy, at=NOON - timedelta(days=100), **person)
+    assay = "extended-range" if policy == "ca-cda" else "clinical-study"
+    items = [_item(*row, assay) for row in RESULTS if row[1] != without]
     intake.record_results(patient=patient.pk, items=items, by="t", at=at, listed=True)
     for code in CODES:
         if code != without:
@@ -41,11 +42,11 @@ def ready_patient(site: Site, *, policy: str = "us-standard", without: str = "")
     return patient
 
 
-def _item(offset: int, analyte: str, value: str, unit: str) -> dict[str, Any]:
+def _item(offset: int, analyte: str, value: str, unit: str, assay: str) -> dict[str, Any]:
     on = DAY0 + timedelta(days=offset)
     return {
         "analyte": analyte, "value": value, "unit": unit, "collected_at": f"{on}T08:00:00Z",
-        "reference_high": ULN.get(analyte, ""), "assay": "clinical-study" if analyte == "AAV5_NAB" else "",
+        "reference_high": ULN.get(analyte, ""), "assay": assay if analyte == "AAV5_NAB" else "",
     }  # fmt: skip
 
 

@@ -12,7 +12,7 @@ import pytest
 from outcomes.selectors.status import patient_status
 from patients.errors import Conflict, Invalid, NotFound, Stale
 from patients.ids import new_id
-from patients.models import Patient, Site
+from patients.models import Patient, Result, Site
 from patients.services import sites
 from tests.factories.people import PatientFactory, make_site, make_staff
 from tests.services.ready import DAY0, NOON, given, ready_patient
@@ -210,6 +210,19 @@ def test_a_withdrawn_alert_needs_no_answer(infused: Patient, raised: Alert) -> N
     alt(infused, "30", "2026-03-30", status="corrected", reported_at="2026-04-01T00:00:00Z")
     with pytest.raises(Conflict):
         acknowledge(raised)
+
+
+def test_a_clinician_ends_an_episode_that_has_no_baseline(infused: Patient, raised: Alert) -> None:
+    with pytest.raises(Invalid, match="There is a baseline"):
+        alerts.acknowledge(patient=infused.pk, alert=raised.pk, decision="observe", note="", by="lee", at=LATER,
+                           episode_over=True)  # fmt: skip
+    before = Result.objects.filter(patient_id=infused.pk, analyte="ALT", collected_at__lt=NOON)
+    for row in before:
+        intake.retract_result(result=row, reason="mixed up", by="t", at=LATER)
+    alerts.acknowledge(patient=infused.pk, alert=raised.pk, decision="observe", note="", by="lee", at=LATER,
+                       episode_over=True)  # fmt: skip
+    raised.refresh_from_db()
+    assert raised.state == "resolved"
 
 
 def test_an_alert_of_another_patient_is_not_found(site: Site, raised: Alert) -> None:

@@ -14,11 +14,11 @@ from aiosmtpd.controller import Controller
 from django.utils import timezone
 
 from patients.access import everywhere
-from patients.models import Site
+from patients.models import Result, Site
 from tests.factories.people import make_site, make_staff
 from tests.services.ready import given, ready_patient
-from workflow.models import Alert, Notice
-from workflow.services import alerts, infusions, intake, ledger, notices
+from workflow.models import Alert, Notice, Pathway, TaskDue
+from workflow.services import alerts, apply, infusions, intake, ledger, notices
 
 
 class Post:
@@ -164,6 +164,80 @@ def test_an_answered_alert_is_not_told(alert: Alert, post: Post) -> None:
         alerts.acknowledge(patient=alert.patient_id, alert=alert.pk, decision="observe", note="", by="t")
     assert notices.send().cancelled == 2
     assert post.mails == []
+
+
+def tell(alert: Alert, value: str, on: str, **more: Any) -> None:
+    """One more ALT of the patient, reported now."""
+    item = {"analyte": "ALT", "value": value, "unit": "U/L", "collected_at": f"{on}T08:00:00Z", "reference_high": "40",
+            "reported_at": timezone.now().isoformat(), **more}  # fmt: skip
+    with everywhere(by="t"):
+        intake.record_results(patient=alert.patient_id, items=[item], by="t")
+
+
+def answer(alert: Alert) -> None:
+    with everywhere(by="t"):
+        alerts.acknowledge(patient=alert.patient_id, alert=alert.pk, decision="observe", note="", by="t")
+
+
+def occurrences(alert: Alert) -> list[str]:
+    return sorted(r.occurrence for r in rows() if r.key == f"alert:{alert.pk}")
+
+
+def test_a_hit_after_the_answer_is_told_once_more(alert: Alert, post: Post) -> None:
+    notices.send()
+    answer(alert)
+    tell(alert, "95", "2026-03-31")
+    assert occurrences(alert) == ["1", "1", "2", "2"]
+    tell(alert, "96", "2026-04-01")
+    assert occurrences(alert) == ["1", "1", "2", "2"], "it is open and told already"
+    answer(alert)
+    tell(alert, "97", "2026-04-02")
+    assert occurrences(alert) == ["1", "1", "2", "2", "3", "3"]
+
+
+def test_a_correction_upwards_after_the_answer_is_told(alert: Alert, post: Post) -> None:
+    answer(alert)
+    tell(alert, "900", "2026-03-30", status="corrected")
+    with everywhere(by="t"):
+        assert Alert.objects.get(pk=alert.pk).state == "open"
+    assert occurrences(alert) == ["1", "1", "2", "2"]
+
+
+def test_a_true_rise_after_a_false_one_is_told(alert: Alert, post: Post) -> None:
+    tell(alert, "20", "2026-03-30", status="corrected")
+    tell(alert, "77", "2026-04-06")
+    with everywhere(by="t"):
+        states = dict(Alert.objects.filter(rule="alt-rise").values_list("pk", "state"))
+    assert sorted(states.values()) == ["open", "withdrawn"]
+    assert states[alert.pk] == "withdrawn"
+    assert {r.key for r in rows()} == {f"alert:{pk}" for pk in states}
+
+
+def test_a_withdrawn_alert_that_is_true_after_all_is_told_again(alert: Alert, post: Post) -> None:
+    tell(alert, "20", "2026-03-30", status="corrected")
+    tell(alert, "88", "2026-03-30", status="corrected")
+    assert occurrences(alert) == ["1", "1", "2", "2"]
+
+
+def test_a_decision_that_repeats_itself_tells_nothing_twice(alert: Alert, post: Post) -> None:
+    with everywhere(by="t"):
+        pathway = Pathway.objects.select_related("site").get(pk=alert.patient_id)
+        Alert.objects.all().delete()
+        for _ in range(2):
+            apply.decide(pathway, at=timezone.now())
+    assert occurrences(alert) == ["1", "1"]
+
+
+def test_a_merged_alert_is_kept_and_tells_where_it_went(alert: Alert, post: Post) -> None:
+    tell(alert, "20", "2026-04-06", source="lab", source_id="between")
+    tell(alert, "77", "2026-04-13")
+    with everywhere(by="t"):
+        younger = Alert.objects.filter(rule="alt-rise").exclude(pk=alert.pk).get()
+        between = Result.objects.get(patient=alert.patient_id, analyte="ALT", value=20)
+        intake.retract_result(result=between, reason="mixed up", by="t")
+        younger.refresh_from_db()
+        task = TaskDue.objects.get(key=f"steroid-decision:{younger.pk}")
+    assert (younger.state, younger.merged_into, task.ended_as) == ("withdrawn", alert.pk, "cancelled")
 
 
 def test_dry_run_says_who_gets_what_and_sends_nothing(alert: Alert, post: Post) -> None:

@@ -8,10 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+import time_machine
 
 from outcomes.selectors.status import patient_status
 from patients.errors import DomainError, Invalid
-from patients.models import Patient, Site
+from patients.models import Patient, QuarantineItem, Site
 from tests.factories.people import PatientFactory
 from tests.services.random_facts import START, Storyteller, infuse_unchecked
 from tests.services.ready import DAY0, NOON, given, ready_patient
@@ -77,6 +78,22 @@ def test_a_late_laboratory_report_changes_today_and_not_what_was_known(site: Sit
     assert not blocks()
     assert not blocks(as_known_at=NOON + timedelta(days=1))
     assert blocks(as_known_at=NOON)
+
+
+def test_a_resolved_item_waited_until_it_was_resolved(site: Site) -> None:
+    patient = ready_patient(site, without="ALT")
+    arrived, resolved = NOON, NOON + timedelta(days=2)
+    odd = {"analyte": "ALT", "value": "25", "unit": "furlong", "collected_at": NOON - timedelta(hours=2)}
+    intake.record_results(patient=patient.pk, items=[odd], by="t", at=arrived, listed=True)
+    QuarantineItem.objects.update(state="discarded", resolved_at=resolved, resolved_by="t")
+
+    def liver(known_at: datetime) -> str:
+        status = patient_status(patient.pk, as_of=DAY0 + timedelta(days=3), as_known_at=known_at)
+        return next(g["verdict"] for g in status["gates"] if g["code"] == "liver-enzymes")
+
+    moments = (arrived - timedelta(hours=1), arrived, resolved - timedelta(seconds=1), resolved)
+    with time_machine.travel(resolved + timedelta(days=1), tick=False):
+        assert [liver(m) for m in moments] == ["missing", "indeterminate", "indeterminate", "missing"]
 
 
 def test_a_later_fact_is_not_seen_on_an_earlier_day(site: Site) -> None:

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, facts, plan, shapes, worklist
+from workflow.services import alerts, facts, overrides, shapes, worklist
 
 Choices = Sequence[tuple[str, str]]
 
@@ -73,10 +73,6 @@ def _bleed(patient: UUID, data: dict[str, Any], by: str) -> object:
     return facts.record(patient=patient, kind="bleeds", data=data, by=by)
 
 
-def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
-    return plan.book(patient=patient, by=by, **checked(shapes.PlanIn, data))
-
-
 def _acknowledge(patient: UUID, data: dict[str, Any], by: str) -> object:
     alert = UUID(data.pop("alert"))
     return alerts.acknowledge(
@@ -99,6 +95,10 @@ def _task(verb: Callable[..., object]) -> Callable[[UUID, dict[str, Any], str], 
 def _snooze(patient: UUID, data: dict[str, Any], by: str) -> object:
     key = data.pop("key", "")
     return worklist.snooze(patient=patient, key=key, by=by, **checked(shapes.SnoozeIn, data))
+
+
+def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return overrides.confirm(patient=patient, by=by)
 
 
 KEY = Field("key", "Task", "hidden")
@@ -136,13 +136,6 @@ FORMS: dict[str, Form] = {
         _bleed,
         "Bleed saved.",
     ),
-    "plan": Form(
-        "Book the infusion",
-        "Book this date",
-        (Field("infusion_on", "Infusion on", "date"),),
-        _book,
-        "Infusion date booked; gates are judged on it.",
-    ),
     "acknowledge": Form(
         "Answer a safety alert",
         "Save answer",
@@ -165,6 +158,15 @@ FORMS: dict[str, Form] = {
         _acknowledge,
         "Answer saved.",
         note="An alert is a signal to a clinician, never an order. Only a clinician starts steroids.",
+    ),
+    "override-confirm": Form(
+        "Confirm the override",
+        "Confirm as second person",
+        (),
+        _confirm_override,
+        "Override confirmed.",
+        roles=frozenset({"clinician"}),
+        note="You were named as second person: you answer for infusing against the blocking gates, with your colleague.",
     ),
     "complete": Form(
         "Complete a task", "Mark as done", (KEY, REASON), _task(worklist.complete), "Task marked as done."

@@ -8,6 +8,8 @@ from datetime import date
 from typing import Any
 
 from patients.rules import words
+from workflow.rules import intake_words
+from workflow.rules.desk import reason_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,3 +95,37 @@ def milestone(verdict: str) -> Mark:
 
 def phase(code: str) -> Mark:
     return Mark(words.PHASE_WORDS[code], *PHASES[code])
+
+
+def waiting(reason: str) -> Mark:
+    """Why an item waits on the quarantine desk."""
+    contradicts = reason == "final-changed-without-correction"
+    return Mark(reason_words(reason), *(("triangle", "bad") if contradicts else ("square-pause", "hold")))
+
+
+def ended(state: str) -> Mark:
+    """An item that has left the desk."""
+    return Mark(state.capitalize(), *(("disc-tick", "good") if state == "resolved" else ("dash", "grey")))
+
+
+INBOUND = {
+    "waiting": Mark("Not read yet", "half-disc", "warn"),
+    "done": Mark("Read", "disc-tick", "good"),
+    "rejected": Mark("Not readable", "square-x", "bad"),
+}
+DISPOSITION = {
+    "result": ("disc-tick", "good"),
+    "quarantine": ("square-pause", "hold"),
+    "pending": ("dashed-ring", "grey"),
+    "rejected": ("square-x", "bad"),
+}
+
+
+def inbound(state: str) -> Mark:
+    """Whether an import has been read."""
+    return INBOUND[state]
+
+
+def disposition(code: str) -> Mark:
+    """What became of one item."""
+    return Mark(intake_words.ONE.get(code, code), *DISPOSITION.get(code, ("dash", "grey")))

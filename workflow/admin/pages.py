@@ -15,18 +15,19 @@ from zoneinfo import ZoneInfo
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require
-from patients.errors import DomainError, Fault, NotFound
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require, sites_of
+from patients.errors import DomainError, Fault
 from patients.models import Patient, Site
 from patients.rules.words import counted
-from workflow.admin import panel
+from workflow.admin import panel, planner
 from workflow.admin.forms import FORMS, Form
+from workflow.admin.frame import faults_of, page, visible
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
+from workflow.selectors.desk import waiting_count
 from workflow.services import intake
 
 PER_PAGE = 50
@@ -39,6 +40,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
         ("today/", today, "today"),
         ("patients/", patients, "patients"),
         ("patients/<uuid:patient>/results/", results, "results"),
+        ("patients/<uuid:patient>/plan/", planner.planner, "planner"),
         ("patients/<uuid:patient>/<slug:form>/", act, "act"),
     ]
     return [path(route, site.admin_view(view), name=name) for route, view, name in own]
@@ -46,18 +48,11 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The top bar: the pages this person's roles open."""
-    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("rules", "Rules", OPENS_ADMIN)]
-    pages.append(("records", "Records", OPENS_ADMIN))
+    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("desk", "Desk", CARE)]
+    pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
+    pages += [("rules", "Rules", OPENS_ADMIN), ("records", "Records", OPENS_ADMIN)]
     found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
     return [{"url": url, "text": text, "current": request.path.startswith(url)} for url, text in found]
-
-
-def page(
-    request: HttpRequest, template: str, title: str, /, http_status: int = 200, **context: Any
-) -> HttpResponse:
-    """One own page in the admin's frame."""
-    values = {**admin.site.each_context(request), "own_page": True, "title": title, **context}
-    return TemplateResponse(request, template, values, status=http_status)
 
 
 def landing(request: HttpRequest) -> HttpResponseRedirect:
@@ -90,6 +85,7 @@ def today(request: HttpRequest) -> HttpResponse:
         wanted=wanted,
         here=here,
         updated=_clock(now, sites),
+        on_desk=waiting_count(sites_of(request, CARE)),
     )
 
 
@@ -128,7 +124,7 @@ def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:
     try:
         spec.save(row.pk, spec.read(request.POST), request.user.get_username())
     except DomainError as error:
-        return _form(request, row, spec, request.POST.dict(), _faults(error), status=error.status)
+        return _form(request, row, spec, request.POST.dict(), faults_of(error), status=error.status)
     messages.success(request, spec.saved)
     return redirect("admin:patient", row.pk)
 
@@ -174,7 +170,7 @@ def results(request: HttpRequest, patient: UUID) -> HttpResponse:
             patient=row.pk, items=items, by=request.user.get_username(), listed=True
         )
     except DomainError as error:
-        faults = panel.located(error, lines) or _faults(error)
+        faults = panel.located(error, lines) or faults_of(error)
         return _panel(request, row, shared, lines, faults, status=error.status)
     _tell(request, outcomes)
     return redirect("admin:patient", row.pk)
@@ -219,16 +215,3 @@ def _panel(
         faults=told,
         wrong={f["field"]: f["text"] for f in told},
     )
-
-
-def _faults(error: DomainError) -> list[Fault]:
-    return list(error.faults) or [Fault("/", error.code, error.detail)]
-
-
-def visible(request: HttpRequest, patient: UUID, roles: Iterable[str]) -> Patient:
-    """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403)."""
-    row = Patient.objects.select_related("site").filter(pk=patient).first()
-    if row is None:
-        raise Http404(NotFound.title)
-    require(request, roles, site=row.site_id)
-    return row

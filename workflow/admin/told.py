@@ -29,8 +29,14 @@ def alert_why(alert: Mapping[str, Any]) -> str:
     if alert.get("unconfirmed"):
         text += "; preliminary, not confirmed"
     if alert.get("superseded_evidence"):
-        text += "; decided on a superseded value, please review"
+        text += f"; {_superseded(alert)}"
     return text
+
+
+def _superseded(alert: Mapping[str, Any]) -> str:
+    if alert.get("review_asked_on") and not alert.get("review_done_on"):
+        return "decided on a superseded value, please review"
+    return "a value was corrected"
 
 
 def _arm(arm: str, alert: Mapping[str, Any]) -> str:
@@ -49,7 +55,9 @@ def task_action(patient: Any, key: str, kind: str, analytes: list[str]) -> tuple
     if kind == "steroid-decision":
         return "Answer alert", form_url(patient, "acknowledge", alert=key.partition(":")[2])
     if kind == "plan-passed":
-        return "Book a date", form_url(patient, "plan")
+        return "Book a date", reverse("admin:planner", args=[patient])
+    if kind in ("override-confirm", "escalation"):
+        return "Confirm", form_url(patient, "override-confirm")
     if analytes:
         return "Enter result", results_url(patient, analytes)
     return WORD_FOR_SELF, form_url(patient, "complete", key=key)

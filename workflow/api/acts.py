@@ -15,18 +15,18 @@ from patients.api.base import ApiView, PatientView, visible_patient
 from patients.api.idempotency import idempotent
 from patients.api.paging import page_of
 from patients.api.versions import etag, expected_version
-from patients.errors import Forbidden, NotFound
+from patients.errors import NotFound
 from patients.models import Patient
 from patients.services.shapes import checked
-from workflow.api.hidden import COURSE, INFUSION
-from workflow.models import Infusion
+from workflow.api.hidden import COURSE
+from workflow.rules import bridging as rules
 from workflow.selectors import shown
 from workflow.selectors.acts import patient_of
 from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.facts import history
 from workflow.selectors.pins import pin_changes
 from workflow.selectors.plan import preview
-from workflow.services import acts, infusions, pathways, plan, shapes, steroids
+from workflow.services import acts, bridging, pathways, plan, shapes, steroids
 
 
 class PlanPreview(PatientView):
@@ -66,44 +66,6 @@ class Plan(PatientView):
             "dose": shown.dose_json(result.decision.dose),
         }
         return etag(Response(body), len(known))
-
-
-class Infusions(PatientView):
-    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="infusion_retrieve")
-    def get(self, request: Request, patient: UUID) -> Response:
-        body = infusion_body(self, patient)
-        if body is None:
-            raise NotFound("No infusion is recorded.")
-        return Response(self.seen_at(self.patient.site_id, body, INFUSION))
-
-    @extend_schema(
-        request=shapes.InfusionIn, responses={201: OpenApiTypes.OBJECT}, operation_id="infusion_create"
-    )
-    @idempotent
-    def post(self, request: Request, patient: UUID) -> Response:
-        fields = checked(shapes.InfusionIn, request.data)
-        if fields.get("override") and "clinician" not in self.principal().at(self.patient.site_id):
-            raise Forbidden("Only a clinician may infuse against a blocking gate.")
-        row = infusions.record(patient=patient, fields=fields, by=self.by())
-        body = infusion_body(self, patient) or {"id": str(row.pk), "day0": None, "warnings": row.warnings}
-        return Response(body, status=201)
-
-
-def infusion_body(view: PatientView, patient: UUID) -> dict[str, Any] | None:
-    """The recorded infusion with its dose, or None."""
-    result = decided(history(patient), as_of=local_date(timezone.now(), view.patient.site.timezone))
-    infusion = result.facts.infusion
-    return shown.infusion_json(infusion, result.decision.dose) if infusion else None
-
-
-class InfusionVoid(PatientView):
-    @extend_schema(request=shapes.ReasonIn, responses={422: None}, operation_id="infusion_void")
-    def post(self, request: Request, patient: UUID) -> Response:
-        checked(shapes.ReasonIn, request.data)
-        if not Infusion.objects.filter(patient_id=patient).exists():
-            raise NotFound("No infusion is recorded.")
-        infusions.refuse_void()
-        return Response(status=204)
 
 
 class SteroidCourses(PatientView):
@@ -184,6 +146,19 @@ def _course(patient: Patient, course: str) -> dict[str, Any]:
         return found[0]
     payload = acts.on_key(patient.pk, "steroid", course)[-1].payload
     return {"id": course, **payload, "state": "planned"}
+
+
+class ProphylaxisStop(PatientView):
+    @extend_schema(
+        request=shapes.StopIn, responses={201: OpenApiTypes.OBJECT}, operation_id="prophylaxis_stop"
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        bridging.stop(patient=patient, fields=checked(shapes.StopIn, request.data), by=self.by())
+        today = local_date(timezone.now(), self.patient.site.timezone)
+        result = decided(history(patient), as_of=today)
+        state = rules.bridging(result.protocol, result.facts, today)
+        return Response(shown.bridging_json(state), status=201)
 
 
 class PinsPreview(PatientView):

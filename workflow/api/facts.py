@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +20,7 @@ from patients.api.paging import page_of
 from patients.models.base import FactRow
 from workflow.api.hidden import FACT
 from workflow.selectors.facts import shown_value
+from workflow.selectors.kits import kit_warnings
 from workflow.services import facts
 
 RENAMED = {"from_on": "from", "to_on": "to", "body_site": "site"}
@@ -46,6 +48,17 @@ class Facts(PatientView):
 
     def _shown(self, row: FactRow) -> dict[str, Any]:
         return self.seen_at(row.site_id, fact_json(row), FACT)
+
+
+class Kits(Facts):
+    """Kits, each with what does not fit the newest weight."""
+
+    def _shown(self, row: FactRow) -> dict[str, Any]:
+        return {**super()._shown(row), "warnings": self._warnings.get(row.pk, [])}
+
+    @cached_property
+    def _warnings(self) -> Mapping[UUID, list[str]]:
+        return kit_warnings(self.patient)
 
 
 def fact_json(row: FactRow) -> dict[str, Any]:
@@ -84,4 +97,5 @@ def fact_view(kind: str, base: type[Facts] = Facts) -> type[Facts]:
 
 def fact_views() -> Sequence[tuple[str, type[Facts]]]:
     """Every kind that concerns the pathway alone; coverage also enrols, so its view lies with the contracts."""
-    return [(kind, fact_view(kind)) for kind in facts.KINDS if kind != "coverage"]
+    own = {"kit": Kits}
+    return [(kind, fact_view(kind, own.get(kind, Facts))) for kind in facts.KINDS if kind != "coverage"]

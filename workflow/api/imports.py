@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Any
 from uuid import UUID
 
@@ -167,6 +168,8 @@ def _options(request: Request) -> tuple[Sent, dict[str, Any]]:
         raise Malformed.of(
             *(Fault(f"/{n}", "unknown-field", f"Known fields: {known}.") for n in sorted(unknown))
         )
+    if sent is None and not request.content_type.startswith("multipart/"):
+        sent = Sent("upload", io.BytesIO())
     if not isinstance(sent, Sent):
         raise Invalid.at("/file", "required", "Send the file as the part named file, or as the raw body.")
     told = {n: str(body.get(n) or request.query_params.get(n) or "").strip() for n in uploads.FIELDS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, desk, imports, results, worklist
+from workflow.api import acts, desk, imports, infusions, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -16,9 +16,22 @@ routes = [
     *(path(f"{PATIENT}/{kind}/", view.as_view(), name=kind) for kind, view in fact_views()),
     path(f"{PATIENT}/plan/", acts.Plan.as_view(), name="plan"),
     path(f"{PATIENT}/plan/preview/", acts.PlanPreview.as_view(), name="plan-preview"),
-    path(f"{PATIENT}/infusion/", acts.Infusions.as_view(), name="infusion"),
-    path(f"{PATIENT}/infusion/void/", acts.InfusionVoid.as_view(), name="infusion-void"),
+    path(f"{PATIENT}/infusion/", infusions.Infusions.as_view(), name="infusion"),
+    path(f"{PATIENT}/infusion/history/", infusions.InfusionHistory.as_view(), name="infusion-history"),
+    path(
+        f"{PATIENT}/infusion/override/confirm/",
+        infusions.OverrideConfirm.as_view(),
+        name="infusion-override-confirm",
+    ),
+    path(f"{PATIENT}/infusion/void/", infusions.InfusionVoid.as_view(), name="infusion-void"),
+    path(
+        f"{PATIENT}/infusion/void/confirm/",
+        infusions.InfusionVoidConfirm.as_view(),
+        name="infusion-void-confirm",
+    ),
+    path("overrides/", infusions.Overrides.as_view(), name="overrides"),
     path(f"{PATIENT}/steroid-courses/", acts.SteroidCourses.as_view(), name="steroid-courses"),
+    path(f"{PATIENT}/prophylaxis-stop/", acts.ProphylaxisStop.as_view(), name="prophylaxis-stop"),
     path("steroid-courses/<uuid:course>/", acts.SteroidCourse.as_view(), name="steroid-course"),
     path("steroid-courses/<uuid:course>/doses/", acts.SteroidDoses.as_view(), name="steroid-doses"),
     path(f"{PATIENT}/pins/", acts.Pins.as_view(), name="pins"),

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from patients.api.base import ApiView
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
-from patients.errors import NotFound
+from patients.errors import Forbidden, NotFound
 from patients.services.shapes import Strict, checked
 from workflow.api.hidden import TASK
 from workflow.models import Alert, TaskDue
@@ -109,13 +109,9 @@ class Acknowledge(ApiView):
     @idempotent
     def post(self, request: Request, alert: UUID) -> Response:
         fields = checked(shapes.AcknowledgeIn, request.data)
-        alerts.acknowledge(
-            patient=self.alert.patient_id,
-            alert=alert,
-            decision=fields["decision"],
-            note=fields.get("note", ""),
-            by=self.by(),
-        )
+        if fields.get("episode_over") and "clinician" not in self.principal().at(self.alert.site_id):
+            raise Forbidden("Only a clinician may say that an episode is over.")
+        alerts.acknowledge(patient=self.alert.patient_id, alert=alert, by=self.by(), **{"note": "", **fields})
         return Response(lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0])
 
 

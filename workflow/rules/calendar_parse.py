@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from workflow.rules.gate_kinds import Known, analytes
-from workflow.rules.protocol import MonitoringItem, Slot
+from workflow.rules.protocol import MonitoringItem, Slot, Source
 from workflow.rules.reading import Node
 
 AUTHORITIES = ("label-us", "label-eu", "trial", "registry", "contract", "site")
@@ -95,7 +95,7 @@ def _slots(group: Node, windows: Windows) -> list[Slot]:
     unit = group.one_of("unit", UNITS)
     authority = group.one_of("authority", AUTHORITIES)
     numbers = group.wholes("numbers")
-    mandatory = group.wholes("mandatory") if group.has("mandatory") else ()
+    mandatory, insists = _mandatory(group)
     own = _own_window(group)
     group.close()
     if not set(mandatory) <= set(numbers):
@@ -107,8 +107,14 @@ def _slots(group: Node, windows: Windows) -> list[Slot]:
             group.fault("numbers", f"no window is given for {unit}{number:02d}")
             continue
         slot = Slot(unit=unit, number=number, before=tolerance[0], after=tolerance[1], authority=authority)
-        slots.append(replace(slot, mandatory=True) if number in mandatory else slot)
+        slots.append(replace(slot, mandatory=insists) if number in mandatory else slot)
     return slots
+
+
+def _mandatory(group: Node) -> tuple[tuple[int, ...], Source | None]:
+    if not group.has("mandatory"):
+        return (), None
+    return group.wholes("mandatory"), group.sourced("mandatory")[1]
 
 
 def _own_window(group: Node) -> tuple[int, int] | None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from datetime import date
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 
 from workflow.rules.effects import Dose
 from workflow.rules.facts import PatientFacts
-from workflow.rules.infusion_checks import expected_volume
-from workflow.rules.protocol import Dosing, KitSize
+from workflow.rules.infusion_checks import expected_vials, expected_volume
+from workflow.rules.protocol import Dosing, KitSize, in_force
 
 NO_KIT = "no-kit-listed"
 
@@ -27,7 +27,7 @@ def dose(dosing: Dosing, facts: PatientFacts, on: date) -> Dose | None:
     if counted is None:
         return None
     volume = expected_volume(dosing, counted)
-    vials = int((volume / dosing.vial_ml).to_integral_value(ROUND_CEILING))
+    vials = expected_vials(dosing, counted)
     kit = _kit(dosing, vials, on)
     return Dose(
         weight_kg=weight,
@@ -67,11 +67,7 @@ def _counted(dosing: Dosing, facts: PatientFacts, weight: Decimal, on: date) -> 
 def _kit(dosing: Dosing, vials: int, on: date) -> KitSize | None:
     if not dosing.min_vials <= vials <= dosing.max_vials:
         return None
-    return next((k for k in dosing.kits if k.vials == vials and _sold(k, on)), None)
-
-
-def _sold(kit: KitSize, on: date) -> bool:
-    return (kit.valid_from is None or kit.valid_from <= on) and (kit.valid_to is None or on <= kit.valid_to)
+    return next((k for k in dosing.kits if k.vials == vials and in_force(k, on)), None)
 
 
 def _plain(value: Decimal) -> Decimal:

@@ -30,6 +30,7 @@ def parse_dosing(node: Node, known: Known) -> Dosing:
         max_rate_ml_h=_optional(node, "max_rate_ml_h"),
         observe_hours=_optional(node, "observe_hours"),
         use_within_hours=_optional(node, "use_within_hours"),
+        kit_lead_days=node.whole("kit_lead_days") if node.has("kit_lead_days") else None,
     )
     _check(node, dosing)
     node.close()
@@ -66,7 +67,13 @@ def _kits(row: Node) -> list[KitSize]:
 
 
 def _listed(row: Node) -> ListedNdc:
-    listed = ListedNdc(ndc=_ndc(row, row.text("ndc")), use=row.text("use"), source=row.source())
+    listed = ListedNdc(
+        ndc=_ndc(row, row.text("ndc")),
+        use=row.text("use"),
+        source=row.source(),
+        valid_from=row.day("valid_from", None),
+        valid_to=row.day("valid_to", None),
+    )
     row.close()
     return listed
 

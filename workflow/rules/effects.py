@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -38,6 +38,9 @@ class GateVerdict:
     source: str = ""
     certainty: str = ""
     rule: str = ""
+    draw: tuple[str, ...] = ()
+    """Analytes to draw beyond those that must always be there, from `draw_from` on."""
+    draw_from: date | None = None
 
     @property
     def blocks(self) -> bool:
@@ -64,7 +67,7 @@ class Task:
 
     `missed_on` is the first day after the grace days. `ended_as` is None while nothing ended it, else
     done, done_out_of_window, waived, cancelled or missed (missed by somebody's word, before the dates).
-    `have` of `need` analytes are final.
+    `have` of `need` analytes are final. What people said of it before `asked_at` does not end it.
     """
 
     key: str
@@ -86,11 +89,26 @@ class Task:
     need: int = 0
     assignee: str = ""
     snoozed_until: date | None = None
+    asked_at: datetime | None = None
+    mandatory: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OtherValue:
+    """Another value that was reported for the same sample, before or after."""
+
+    fact: UUID
+    value: Decimal
+    comparator: str
+    unit: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hit:
-    """One result on which a trigger fired. Ratios have two decimals, rounded half up."""
+    """One result on which a trigger fired. Ratios have two decimals, rounded half up.
+
+    `superseded`: it fires no more.
+    """
 
     fact: UUID
     lineage: UUID
@@ -106,13 +124,16 @@ class Hit:
     ratio_baseline: Decimal | None
     confirmed: bool
     superseded: bool = False
+    other_values: tuple[OtherValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One episode of one trigger. `id` and `key` rest on the hit recorded first, so they never move.
 
-    state: open, acknowledged, resolved or withdrawn.
+    state: open, acknowledged, resolved or withdrawn. `asked_at` is since when the last decision is asked for
+    (a hit after an answer asks anew), `answered_on` when it was made. A review is asked for when an answer
+    rests on a value that changed.
     """
 
     id: UUID
@@ -122,7 +143,13 @@ class Alert:
     hits: tuple[Hit, ...]
     first_hit_on: date
     raised_on: date
+    asked_at: datetime
+    asked_on: date
     peak: Decimal
+    answered_on: date | None = None
+    review_asked_at: datetime | None = None
+    review_asked_on: date | None = None
+    review_done_on: date | None = None
     baseline_flag: str = ""
     not_evaluable: tuple[str, ...] = ()
     unconfirmed: bool = False
@@ -132,6 +159,11 @@ class Alert:
     decided_by: str = ""
     decided_on: date | None = None
     ended_on: date | None = None
+
+    @property
+    def shown(self) -> Hit:
+        """The hit that stands for the alert: the first that still holds, else the first."""
+        return next((hit for hit in self.hits if not hit.superseded), self.hits[0])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

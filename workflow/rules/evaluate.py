@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
+from workflow.rules import alerts, gates, phases, schedule, steroids
 from workflow.rules import dose as dosing
-from workflow.rules import gates, phases, schedule, steroids, triggers
 from workflow.rules.effects import Decision, ObligationSet, ObligationSlot
 from workflow.rules.facts import PatientFacts
 from workflow.rules.protocol import Protocol
@@ -26,7 +26,7 @@ def evaluate(
     on = facts.day0 or facts.planned_on or today
     verdicts = gates.judge_all(protocol, facts, on, today)
     blocked = tuple(v.code for v in verdicts if v.blocks)
-    found = triggers.alerts(protocol, facts)
+    found = alerts.alerts(protocol, facts)
     ordered = steroids.courses(protocol, facts, today)
     scene = schedule.Scene(protocol, facts, obligations, found, ordered, today)
     return Decision(

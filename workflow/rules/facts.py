@@ -10,8 +10,8 @@ and the like say when it was true. Dates are the site's local calendar dates.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
@@ -19,6 +19,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from patients.rules.versions import active_facts, current, likeness, suspects
+from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,11 +144,33 @@ class DrawFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Waived:
+    """What a gate said when it was overridden."""
+
+    verdict: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """Blocking gates let through by a clinician who named a second one; `gates` by their code.
+
+    It counts at once, and stays unconfirmed until the second person says so by an own sign-in.
+    """
+
+    by: str
+    second_person: str
+    reason: str
+    recorded_at: datetime
+    gates: Mapping[str, Waived]
+    confirmed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InfusionFact(Fact):
     """The one lifetime dose. `day0` is the site-local date of `started_at`.
 
     An abandoned infusion with nothing given has used no dose: it is kept, but there is no Day 0.
-    `overridden` lists gate codes let through by `override_by` and `override_second` for `override_reason`.
     """
 
     started_at: datetime
@@ -158,10 +181,8 @@ class InfusionFact(Fact):
     outcome: str
     percent_given: Decimal | None = None
     place_of_service: str = ""
-    overridden: tuple[str, ...] = ()
-    override_reason: str = ""
-    override_by: str = ""
-    override_second: str = ""
+    override: Override | None = None
+    note: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -175,6 +196,8 @@ class KitFact(Fact):
     weight_kg: Decimal
     vials: int
     received_on: date | None
+    ndc: str = ""
+    lot: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +220,11 @@ class Act(Fact):
     complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
     steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
-    steroid-dose key <course id> {"on", "mg"} · void key <infusion id> · confirm-override key <infusion id>
+    steroid-dose key <course id> {"on", "mg"} ·
+    override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
+    confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
+    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
+    void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
     kind: str
@@ -209,28 +236,23 @@ class Act(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingItem:
-    """A received item that is no fact yet: it waits on the quarantine desk."""
+    """A received item that is no fact yet: it waits on the quarantine desk until it is resolved."""
 
     id: UUID
     analyte: str
     reason: str
     received_at: datetime
     collected_on: date | None = None
+    resolved_at: datetime | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """One dated row of a site's settings: certification, holiday or override of an assumption."""
-
-    kind: str
-    key: str
-    recorded_at: datetime
-    from_on: date | None = None
-    to_on: date | None = None
-    payload: Mapping[str, Any] = field(default_factory=dict)
-
-    def holds(self, on: date) -> bool:
-        return (self.from_on is None or self.from_on <= on) and (self.to_on is None or on <= self.to_on)
+    def waits(self, as_of: date, as_known_at: datetime | None) -> bool:
+        """Whether it waited at that instant (None: now); one collected after `as_of` is left out."""
+        if self.collected_on is not None and self.collected_on > as_of:
+            return False
+        if as_known_at is None:
+            return self.resolved_at is None
+        resolved = self.resolved_at is not None and self.resolved_at <= as_known_at
+        return self.received_at <= as_known_at and not resolved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -341,20 +363,22 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
     """The facts true by `as_of` and recorded by `as_known_at` (None: all that is recorded).
 
     A status as of a past date equals what would have been shown on that date had everything been
-    recorded on its day. Plans, pins and enrolments count from when they were recorded only.
+    recorded on its day. Plans, pins and enrolments count from when they were recorded only. Of a site's own
+    numbers those count that were in force on Day 0, or on `as_of` before it.
     """
     results, former, conflicts = _results(history.results, as_of, as_known_at)
     acts = sorted(_kept(history.acts, as_known_at), key=lambda a: (a.recorded_at, a.id))
     acts = [a for a in acts if a.kind in UNDATED_ACTS or a.true_on <= as_of]
+    infusion = _infusion(history.infusions, acts, as_known_at, as_of)
     return PatientFacts(
         person=_person(history.person, acts),
         timezone=history.timezone,
         site_code=history.site_code,
-        settings=tuple(s for s in history.settings if as_known_at is None or s.recorded_at <= as_known_at),
+        settings=_settings(history, infusion.day0 if infusion else as_of, as_known_at),
         results=results,
         former=former,
         conflicts=conflicts,
-        waiting=tuple(w for w in history.waiting if as_known_at is None or w.received_at <= as_known_at),
+        waiting=tuple(w for w in history.waiting if w.waits(as_of, as_known_at)),
         bleeds=_dated(history.bleeds, as_known_at, "onset_on", as_of),
         factor_uses=_dated(history.factor_uses, as_known_at, "given_on", as_of),
         regimens=_dated(history.regimens, as_known_at, "from_on", as_of),
@@ -362,9 +386,9 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
         events=_dated(history.events, as_known_at, "from_on", as_of),
         coverages=_dated(history.coverages, as_known_at, "from_on", as_of),
         draws=_dated(history.draws, as_known_at, "drawn_on", as_of),
-        infusion=_infusion(history.infusions, acts, as_known_at, as_of),
+        infusion=infusion,
         kits=_dated(history.kits, as_known_at, "ordered_on", as_of),
-        authorizations=tuple(_kept(history.authorizations, as_known_at)),
+        authorizations=tuple(_authorizations(history, as_of, as_known_at)),
         acts=tuple(acts),
     )
 
@@ -429,12 +453,53 @@ def _result_order(row: ResultFact) -> tuple[Any, ...]:
     return (row.collected_at, row.reported_at or row.collected_at, row.content_hash, row.recorded_at, row.id)
 
 
+def _authorizations(
+    history: History, as_of: date, as_known_at: datetime | None
+) -> Iterator[AuthorizationFact]:
+    """Each as it stood on `as_of`: before the payer decided, one that was submitted waits."""
+    for row in _kept(history.authorizations, as_known_at):
+        submitted, decided = _authorization_dates(row, history.timezone)
+        if decided <= as_of:
+            yield row
+        elif submitted <= as_of:
+            yield replace(row, status="submitted", decided_on=None, valid_from=None, valid_to=None)
+
+
+def _authorization_dates(row: AuthorizationFact, timezone: str) -> tuple[date, date]:
+    """When it was submitted and when it came to stand as recorded: by its dates, else when it was recorded."""
+    decided = row.decided_on or row.submitted_on or local_day(row.recorded_at, timezone)
+    return row.submitted_on or decided, decided
+
+
+def _settings(history: History, on: date, as_known_at: datetime | None) -> tuple[Setting, ...]:
+    rows = [s for s in history.settings if as_known_at is None or s.recorded_at <= as_known_at]
+    return in_force(rows, on, history.timezone)
+
+
 def _infusion(
     rows: tuple[InfusionFact, ...], acts: list[Act], as_known_at: datetime | None, as_of: date
 ) -> InfusionFact | None:
     voided = {a.key for a in acts if a.kind == "void"}
     kept = [i for i in _dated(rows, as_known_at, "day0", as_of) if i.dosed and str(i.id) not in voided]
-    return kept[-1] if kept else None
+    if not kept:
+        return None
+    said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
+    note = said["infusion-note"].reason if "infusion-note" in said else ""
+    return replace(kept[-1], override=_override(said), note=note)
+
+
+def _override(said: Mapping[str, Act]) -> Override | None:
+    act, confirmed = said.get("override"), said.get("confirm-override")
+    if act is None:
+        return None
+    return Override(
+        by=act.by,
+        second_person=act.payload["second_person"],
+        reason=act.reason,
+        recorded_at=act.recorded_at,
+        gates={g["code"]: Waived(verdict=g["verdict"], reason=g["reason"]) for g in act.payload["gates"]},
+        confirmed_at=confirmed.recorded_at if confirmed else None,
+    )
 
 
 def _person(person: Person, acts: list[Act]) -> Person:
@@ -462,6 +527,11 @@ def next_true_on(history: History, *, after: date, as_known_at: datetime | None 
     dated += [(i.recorded_at, i.day0) for i in history.infusions]
     dated += [(k.recorded_at, k.ordered_on) for k in history.kits]
     dated += [(a.recorded_at, a.true_on) for a in history.acts if a.kind not in UNDATED_ACTS]
+    dated += [(w.received_at, w.collected_on) for w in history.waiting if w.collected_on is not None]
+    for setting in history.settings:
+        dated += [(setting.recorded_at, on) for on in changes(setting, history.timezone)]
+    for row in history.authorizations:
+        dated += [(row.recorded_at, on) for on in _authorization_dates(row, history.timezone)]
     return min(
         (on for at, on in dated if on > after and (as_known_at is None or at <= as_known_at)), default=None
     )

@@ -132,6 +132,7 @@ CODES = Param(_unsourced(_attestations))
 TITER = {
     "analytes": ANALYTES,
     "validity_days": DAYS,
+    "negative_to": NUMBER,
     "order_from_days": OPTIONAL_DAYS,
     "order_to_days": OPTIONAL_DAYS,
     "attestation": OPTIONAL_CODE,
@@ -148,6 +149,7 @@ KINDS: dict[str, dict[str, Param]] = {
     "titer-negative": {
         "analytes": ANALYTES,
         "validity_days": DAYS,
+        "negative_to": NUMBER,
         "order_from_days": OPTIONAL_DAYS,
         "order_to_days": OPTIONAL_DAYS,
     },

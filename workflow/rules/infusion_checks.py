@@ -4,21 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal
 from typing import Any
 
+from workflow.rules.kits import TENTH, drift_percent
 from workflow.rules.protocol import Dosing
+
+DRIFT = "The weight is {percent} % from the {ordered} kg on which the kit was ordered."
 
 
 def warnings(dosing: Dosing, given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Plain sentences on volume, rate, kit size, time since dilution and observation, in that order."""
-    checks = (_volume, _rate, _kit, _dilution, _observation)
+    """Plain sentences on volume, rate, kit size, drug code, times since dilution and observation, in that order.
+
+    `given` holds the posted fields and `day0`.
+    """
+    checks = (_volume, _rate, _kit, _code, _dilution, _observation)
     return tuple(text for check in checks if (text := check(dosing, given)))
+
+
+def weight_drift(ordered_kg: Decimal, weight_kg: Decimal, limit: Decimal) -> str:
+    """Says that the weight given by is more than `limit` percent from that of the kit order; else ""."""
+    percent = drift_percent(ordered_kg, weight_kg)
+    if percent <= limit:
+        return ""
+    return DRIFT.format(percent=percent.quantize(TENTH, ROUND_HALF_UP), ordered=_text(ordered_kg))
 
 
 def expected_volume(dosing: Dosing, weight_kg: Decimal) -> Decimal:
     """mL = kg x vg/kg / (vg/mL)."""
     return weight_kg * dosing.vg_per_kg / dosing.vg_per_ml
+
+
+def expected_vials(dosing: Dosing, weight_kg: Decimal) -> int:
+    """The volume in whole vials, rounded up."""
+    volume = expected_volume(dosing, weight_kg)
+    return int((volume / dosing.vial_ml).to_integral_value(ROUND_CEILING))
 
 
 def _volume(dosing: Dosing, given: Mapping[str, Any]) -> str:
@@ -39,11 +59,29 @@ def _rate(dosing: Dosing, given: Mapping[str, Any]) -> str:
 
 
 def _kit(dosing: Dosing, given: Mapping[str, Any]) -> str:
-    volume = expected_volume(dosing, given["weight_kg"])
-    vials = int((volume / dosing.vial_ml).to_integral_value(ROUND_CEILING))
+    vials = expected_vials(dosing, given["weight_kg"])
     if dosing.min_vials <= vials <= dosing.max_vials:
         return ""
     return f"No kit is listed for {vials} vials; kits have {dosing.min_vials} to {dosing.max_vials}."
+
+
+def _code(dosing: Dosing, given: Mapping[str, Any]) -> str:
+    """The drug code is listed, valid on Day 0, and not that of another kit size."""
+    code, on = given.get("ndc"), given["day0"]
+    if not code:
+        return ""
+    if code not in dosing.ndcs:
+        return f"The drug code {code} is not in the catalogue."
+    if code not in dosing.ndcs_on(on):
+        return f"The drug code {code} is not valid on {on.isoformat()}."
+    sizes = {k.vials for k in dosing.kits if k.ndc == code}
+    vials = expected_vials(dosing, given["weight_kg"])
+    if sizes and vials not in sizes:
+        size = ", ".join(map(str, sorted(sizes)))
+        return (
+            f"The drug code {code} is of a kit of {size} vials; {_text(given['weight_kg'])} kg need {vials}."
+        )
+    return ""
 
 
 def _dilution(dosing: Dosing, given: Mapping[str, Any]) -> str:

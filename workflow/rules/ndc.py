@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+NO_NDC = "“{text}” is no NDC in 10- or 11-digit form that fits one listed code."
 FORMS = ((4, 4, 2), (5, 3, 2), (5, 4, 1))
 
 

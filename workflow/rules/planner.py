@@ -29,7 +29,12 @@ class Feasible:
 
 
 def feasible(protocol: Protocol, facts: PatientFacts, today: date) -> Feasible:
-    """Possible dates from today over the planning horizon; draws for the booked date, else for today."""
+    """Possible dates from today over the planning horizon; draws for the booked date, else for today.
+
+    After the infusion there are none: the therapy is given once in a lifetime.
+    """
+    if facts.infusion is not None:
+        return Feasible(earliest=None, latest=None, ranges=(), draws=())
     ranges = tuple(_ranges(protocol, facts, today))
     on = facts.planned_on or today
     return Feasible(
@@ -63,13 +68,18 @@ def _possible(protocol: Protocol, facts: PatientFacts, on: date, today: date) ->
 
 
 def draws(protocol: Protocol, facts: PatientFacts, on: date, today: date) -> Iterator[Draw]:
-    """Samples still needed for an infusion on `on`: per gate that lacks a result valid on that date."""
+    """Samples still needed for an infusion on `on`: per gate that lacks a result valid on that date.
+
+    A second test that the results at hand ask for (the repeat of a first positive inhibitor, the genome after
+    a positive screen) is needed too.
+    """
     for gate in protocol.gates:
         if gate.params.get("validity_days") is None:
             continue
-        lacking = _lacking(gate, facts, on, today)
-        if lacking:
-            yield _draw(protocol, gate, lacking, on, today)
+        verdict = judge(gate, facts, on, today)
+        needed = tuple(dict.fromkeys([*_lacking(gate, facts, on, today), *verdict.draw]))
+        if needed:
+            yield _draw(protocol, gate, needed, on, max(today, verdict.draw_from or today))
 
 
 def _lacking(gate: Gate, facts: PatientFacts, on: date, today: date) -> tuple[str, ...]:
@@ -96,8 +106,9 @@ def required(gate: Gate) -> tuple[str, ...]:
     return analytes_of(gate)
 
 
-def _draw(protocol: Protocol, gate: Gate, analytes: tuple[str, ...], on: date, today: date) -> Draw:
-    first = max(today, on - timedelta(days=gate["validity_days"]))
+def _draw(protocol: Protocol, gate: Gate, analytes: tuple[str, ...], on: date, since: date) -> Draw:
+    """The window for `on`, which begins on `since` or later."""
+    first = max(since, on - timedelta(days=gate["validity_days"]))
     order_to = gate.params.get("order_to_days")
     last = on - timedelta(days=order_to) if order_to else on
     turnaround = max(protocol.turnaround_days.get(a, 0) for a in analytes)

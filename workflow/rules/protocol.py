@@ -37,9 +37,10 @@ class Gate:
     indication: prophylaxis (bool), life_threatening (attestation code), repeated_bleeds (attestation code)
     prior-gene-therapy: attestation
     inhibitor: analytes (one), cutoff, retest_days, validity_days
-    titer-information: analytes (one), validity_days, order_from_days, order_to_days, attestation
+    titer-information: analytes (one), validity_days, negative_to (a bound up to it reads as negative),
+        order_from_days, order_to_days, attestation
     titer-threshold: the same and thresholds = ({assay, limit}, ...)  (titer must be below limit)
-    titer-negative: analytes (one), validity_days, order_from_days, order_to_days: any positive fails
+    titer-negative: analytes (one), validity_days, negative_to, order_from_days, order_to_days: any positive fails
     hepatitis-b: hbsag, anti_hbc, anti_hbc_igm, anti_hbs, dna (analyte codes), validity_days, consult,
         vaccine_days
     reflex: screen, confirm (analyte codes), validity_days, consult, limit (number or absent), name
@@ -51,6 +52,8 @@ class Gate:
     site-of-care: pathway (certification key), allowed_places (place-of-service codes)
     attestations: codes
     authorization: (none)
+
+    `under` is the pathway's own gate where a policy tightened it.
     """
 
     code: str
@@ -61,6 +64,7 @@ class Gate:
     source: Source
     params: Mapping[str, Any] = field(default_factory=dict)
     sources: Mapping[str, Source] = field(default_factory=dict)
+    under: Gate | None = None
 
     def __getitem__(self, name: str) -> Any:
         return self.params[name]
@@ -68,14 +72,17 @@ class Gate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """One occurrence of a monitoring item: unit w (weeks), m (months) or y (years) after Day 0."""
+    """One occurrence of a monitoring item: unit w (weeks), m (months) or y (years) after Day 0.
+
+    `mandatory` says who insists on this very occurrence.
+    """
 
     unit: str
     number: int
     before: int
     after: int
     authority: str
-    mandatory: bool = False
+    mandatory: Source | None = None
 
     @property
     def code(self) -> str:
@@ -175,6 +182,21 @@ class SteroidTemplate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bridging:
+    """When stopping prophylaxis may be suggested: `results` clean values in a row above `above`.
+
+    The first and the last of them lie at least `apart_days` apart. A clinician decides.
+    """
+
+    analyte: str
+    above: Decimal
+    results: int
+    apart_days: int
+    above_source: Source
+    source: Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KitSize:
     vials: int
     ndc: str
@@ -191,6 +213,8 @@ class ListedNdc:
     ndc: str
     use: str
     source: Source
+    valid_from: date | None = None
+    valid_to: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -215,12 +239,25 @@ class Dosing:
     max_rate_ml_h: Decimal | None = None
     observe_hours: Decimal | None = None
     use_within_hours: Decimal | None = None
+    kit_lead_days: int | None = None
     other_ndcs: tuple[ListedNdc, ...] = ()
 
     @property
     def ndcs(self) -> tuple[str, ...]:
         """Every drug code that may be recorded with an infusion of this product."""
         return tuple(dict.fromkeys([*(k.ndc for k in self.kits), *(n.ndc for n in self.other_ndcs)]))
+
+    def ndcs_on(self, on: date) -> tuple[str, ...]:
+        """The drug codes that are valid on a date."""
+        listed: list[KitSize | ListedNdc] = [*self.kits, *self.other_ndcs]
+        return tuple(dict.fromkeys(e.ndc for e in listed if in_force(e, on)))
+
+
+def in_force(entry: KitSize | ListedNdc, on: date) -> bool:
+    """Whether a drug code is valid on a date; an open end holds for ever."""
+    return (entry.valid_from is None or entry.valid_from <= on) and (
+        entry.valid_to is None or on <= entry.valid_to
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -258,6 +295,7 @@ class Protocol:
     extra_panel: ExtraPanel | None
     factor_fall: FactorFall | None
     steroids: SteroidTemplate | None
+    bridging: Bridging | None
     dosing: Dosing
     phases: Phases
     registries: tuple[Registry, ...]

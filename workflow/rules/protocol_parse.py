@@ -16,7 +16,13 @@ from workflow.rules.dosing_parse import parse_dosing
 from workflow.rules.gate_kinds import KINDS, Known, analytes, attestation, completed, given_params
 from workflow.rules.protocol import Gate, MonitoringItem, Phases, Protocol, Registry, Source
 from workflow.rules.reading import Fault, Node
-from workflow.rules.safety_parse import parse_extra_panel, parse_factor_fall, parse_steroids, parse_triggers
+from workflow.rules.safety_parse import (
+    parse_bridging,
+    parse_extra_panel,
+    parse_factor_fall,
+    parse_steroids,
+    parse_triggers,
+)
 
 STATUSES = ("draft", "released", "withdrawn")
 AVAILABILITIES = ("active", "discontinued")
@@ -87,6 +93,7 @@ def parse_pathway(data: Mapping[str, Any], known: Known) -> tuple[PathwayFile | 
         extra_panel=parse_extra_panel(node, {m.kind for m in monitoring}),
         factor_fall=parse_factor_fall(node, known),
         steroids=parse_steroids(node),
+        bridging=parse_bridging(node, known),
         dosing=parse_dosing(node.table_at("dosing"), known),
         phases=_phases(node.table_at("phases"), monitoring),
         registries=tuple(_registry(code, table) for code, table in node.named_tables("registries")),
@@ -151,14 +158,16 @@ def _overlaid(gate: Gate, overlay: Overlay | None) -> Gate:
         return gate
     kind = overlay.kind or gate.kind
     params, _ = completed({**gate.params, **overlay.params}, kind)
+    blocking = gate.blocking if overlay.blocking is None else overlay.blocking
     return replace(
         gate,
         kind=kind,
         authority=overlay.authority,
-        blocking=gate.blocking if overlay.blocking is None else overlay.blocking,
+        blocking=blocking,
         source=overlay.source,
         params=params,
         sources={**gate.sources, **overlay.sources},
+        under=replace(gate, blocking=blocking),
     )
 
 

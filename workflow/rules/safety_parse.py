@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflow.rules.gate_kinds import Known, analyte
-from workflow.rules.protocol import Arm, ExtraPanel, FactorFall, SteroidTemplate, Trigger
+from workflow.rules.protocol import Arm, Bridging, ExtraPanel, FactorFall, SteroidTemplate, Trigger
 from workflow.rules.reading import Node
 
 REFERENCES = ("baseline", "uln")
@@ -80,6 +80,25 @@ def parse_factor_fall(node: Node, known: Known) -> FactorFall | None:
     )
     table.close()
     return fall
+
+
+def parse_bridging(node: Node, known: Known) -> Bridging | None:
+    if not node.has("bridging"):
+        return None
+    table = node.table_at("bridging")
+    above, above_source = table.decimal_from("above")
+    bridging = Bridging(
+        analyte=analyte(table, "analyte", known),
+        above=above,
+        results=table.whole("results"),
+        apart_days=table.whole("apart_days"),
+        above_source=above_source,
+        source=table.source(),
+    )
+    if bridging.results < 1:
+        table.fault("results", "must be at least 1")
+    table.close()
+    return bridging
 
 
 def parse_steroids(node: Node) -> SteroidTemplate | None:

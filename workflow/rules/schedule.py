@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date
 
-from workflow.rules import extras
+from workflow.rules import extras, factor, kits, missing, obligations, second_person
 from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
 from workflow.rules.facts import Act, PatientFacts
 from workflow.rules.fulfilment import Filled, facts_of, fill
@@ -48,8 +48,9 @@ def tasks(scene: Scene) -> tuple[Task, ...]:
 def _raw(scene: Scene) -> Iterator[Task]:
     if scene.facts.day0 is None:
         yield from extras.plan_passed(scene.protocol, scene.facts, scene.today)
+        yield from kits.tasks(scene.protocol, scene.facts)
         return
-    extra = extras.extra_windows(scene.protocol, scene.facts, scene.alerts, scene.courses, scene.today)
+    extra = extras.extra_windows(scene.protocol, scene.alerts, scene.courses, scene.today)
     for item in scene.protocol.monitoring:
         why = _condition(item, scene)
         if why is not None:
@@ -57,8 +58,10 @@ def _raw(scene: Scene) -> Iterator[Task]:
     for owed in scene.obligations:
         yield from _owed(owed, scene)
     yield from extras.decisions(scene.protocol, scene.alerts)
-    yield from extras.missing_data(scene.protocol, scene.facts)
-    yield from extras.factor_checks(scene.protocol, scene.facts)
+    yield from missing.missing_data(scene.protocol, scene.facts)
+    yield from factor.factor_data(scene.protocol, scene.facts)
+    yield from factor.factor_checks(scene.protocol, scene.facts)
+    yield from second_person.tasks(scene.facts)
 
 
 def _extends(item: MonitoringItem, scene: Scene) -> bool:
@@ -74,39 +77,56 @@ def _condition(item: MonitoringItem, scene: Scene) -> str | None:
 
 def _series(item: MonitoringItem, scene: Scene, why: str, extra: Sequence[Window]) -> Iterator[Task]:
     """One task per slot, then the extra ones that no scheduled window covers."""
-    assert scene.facts.day0 is not None
-    slots = sorted(item.slots, key=lambda s: window(scene.facts.day0 or scene.today, s).opens)
-    windows = [window(scene.facts.day0, s) for s in slots]
-    more = [w for w in extra if not any(x.opens <= w.target <= x.closes for x in windows)]
-    for slot, filled in zip(slots, fill(scene.facts, item.analytes, windows, taken=more), strict=True):
-        yield _slot_task(item, slot, filled, why, scene)
-    for filled in fill(scene.facts, item.analytes, more):
-        yield _extra_task(item, filled, scene.protocol)
+    day0, facts = scene.facts.day0, scene.facts
+    assert day0 is not None
+    slots = sorted(item.slots, key=lambda s: window(day0, s).opens)
+    windows = [window(day0, s) for s in slots]
+    filled = fill(facts, item.analytes, windows, taken=extra)
+    serves = obligations.by_slot(scene.protocol, scene.obligations, item, slots, windows, day0)
+    for slot, found, codes in zip(slots, filled, serves, strict=True):
+        yield _slot_task(item, slot, found, codes, why)
+    more = [w for w in extra if not _covered(w, filled, item, scene.protocol)]
+    for found in fill(facts, item.analytes, more, taken=windows):
+        yield _extra_task(item, found, scene.protocol)
 
 
-def _slot_task(item: MonitoringItem, slot: Slot, filled: Filled, why: str, scene: Scene) -> Task:
-    return _task(
+def _covered(extra: Window, filled: Sequence[Filled], item: MonitoringItem, protocol: Protocol) -> bool:
+    """Does a scheduled panel cover this week?
+
+    A weekly one whose window holds the week's target does; one with a longer window only when its own target
+    lies in the week and no sample of another week has done it.
+    """
+    assert protocol.extra_panel is not None
+    return any(
+        _holds(slot.window, extra.target)
+        if (slot.window.closes - slot.window.opens).days < protocol.extra_panel.every_days
+        else _holds(extra, slot.window.target) and _within(slot, extra, item)
+        for slot in filled
+    )
+
+
+def _within(slot: Filled, extra: Window, item: MonitoringItem) -> bool:
+    return not slot.done(item.analytes) or all(_holds(extra, r.collected_on) for r in slot.inside.values())
+
+
+def _holds(span: Window, on: date) -> bool:
+    return span.opens <= on <= span.closes
+
+
+def _slot_task(item: MonitoringItem, slot: Slot, filled: Filled, serves: tuple[str, ...], why: str) -> Task:
+    task = _task(
         key=f"{item.kind}:{slot.code}",
         kind=item.kind,
         title=f"{item.title}, {UNITS[slot.unit].lower()} {slot.number}",
         filled=filled,
         analytes=item.analytes,
         grace_days=item.grace_days[slot.unit],
-        obligations=_obligations(item, slot, scene),
+        obligations=serves,
         why=why,
     )
-
-
-def _obligations(item: MonitoringItem, slot: Slot, scene: Scene) -> tuple[str, ...]:
-    """Who asks for it: the slot's authority, contracts and registries with the same month."""
-    month = {"w": 0, "m": slot.number, "y": 12 * slot.number}[slot.unit]
-    contracts = [
-        o.code
-        for o in scene.obligations
-        if set(o.analytes) & set(item.analytes) and any(s.month == month for s in o.slots)
-    ]
-    registries = [f"registry:{r.code}" for r in scene.protocol.registries if month in r.months]
-    return tuple(dict.fromkeys([slot.authority, *contracts, *registries]))
+    if slot.mandatory is None:
+        return task
+    return replace(task, mandatory=True, why=f"mandatory: {slot.mandatory.text}; {why}")
 
 
 def _extra_task(item: MonitoringItem, filled: Filled, protocol: Protocol) -> Task:
@@ -188,6 +208,8 @@ def _told(task: Task, acts: Sequence[Act]) -> Task:
     for act in sorted(acts, key=lambda a: (a.recorded_at, a.id)):
         if act.kind == "assign":
             task = replace(task, assignee=act.payload["assignee"])
+        elif task.asked_at is not None and act.recorded_at < task.asked_at:
+            continue
         elif act.kind == "snooze":
             task = replace(task, snoozed_until=date.fromisoformat(act.payload["until"]))
         elif not task.fulfilled_by:
@@ -209,12 +231,7 @@ def _cancelled(task: Task, closed: date) -> Task:
 
 
 def next_extra(scene: Scene) -> date | None:
-    """The day on which the next extra task appears while the reason for it lasts."""
-    if scene.facts.day0 is None or scene.protocol.extra_panel is None:
+    """The day on which the next extra task appears while a reason for it lasts."""
+    if scene.facts.day0 is None:
         return None
-    start = extras.extra_from(scene.protocol, scene.facts, scene.alerts, scene.courses, scene.today)
-    if start is None:
-        return None
-    step = scene.protocol.extra_panel.every_days
-    passed = max((scene.today - start).days // step, 0)
-    return start + timedelta(days=step * (passed + 1))
+    return extras.next_extra(scene.protocol, scene.alerts, scene.courses, scene.today)

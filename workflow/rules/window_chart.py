@@ -67,9 +67,11 @@ def window(
     today: date,
     booked: date | None,
     finding: str,
+    until: date | None = None,
+    word: str = "booked",
 ) -> WindowChart:
-    """Bars, the days on which all hold, today and the booked date, up to the last expiry."""
-    first, last = _reach(spans, today), _end(spans, today, booked)
+    """Bars, the days on which all hold, today and the booked date, up to the last expiry or to `until`."""
+    first, last = _reach(spans, today), until or _end(spans, today, booked)
     days = (last - first).days
 
     def x(on: date) -> float:
@@ -77,7 +79,7 @@ def window(
         return round(LEFT + share * (RIGHT - LEFT), 1)
 
     bottom = TOP + ROW * len(spans) + 6
-    mark = Tick(x(booked), f"booked {day(booked)}") if booked else None
+    mark = Tick(x(booked), f"{word} {day(booked)}") if booked else None
     return WindowChart(
         title="Infusion window: how long each gate holds",
         finding=finding,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from workflow import data
+from workflow.rules import overrides
 from workflow.rules.effects import Decision
 from workflow.rules.evaluate import evaluate, obligations_from
 from workflow.rules.facts import History, PatientFacts, known, next_true_on
@@ -33,13 +35,17 @@ def site_midnight(day: date, timezone: str) -> datetime:
 
 
 def pinned(facts: PatientFacts) -> Protocol:
-    """The protocol this patient is pinned to: the newest pin of pathway and of policy."""
+    """The protocol this patient is pinned to: the newest pin of pathway and of policy, with the site's numbers."""
     pathway, policy = facts.last_act("pin", "pathway"), facts.last_act("pin", "policy")
     if pathway is None or policy is None:
         raise LookupError("the patient has no pinned pathway or policy at this instant")
-    return data.protocol(
-        pathway.payload["id"], pathway.payload["version"], policy.payload["id"], policy.payload["version"]
-    )
+    return protocol_for(facts, pathway.payload, policy.payload)
+
+
+def protocol_for(facts: PatientFacts, pathway: Mapping[str, str], policy: Mapping[str, str]) -> Protocol:
+    """One pathway version under one policy version ({"id", "version"} each), with the site's own numbers."""
+    protocol = data.protocol(pathway["id"], pathway["version"], policy["id"], policy["version"])
+    return overrides.for_site(protocol, facts)
 
 
 def decided(history: History, *, as_of: date, as_known_at: datetime | None = None) -> Decided:

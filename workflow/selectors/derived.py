@@ -92,6 +92,7 @@ def _task_payload(task: TaskEffect) -> dict[str, Any]:
         "fulfilled_by": list(task.fulfilled_by),
         "analytes": list(task.analytes),
         "why": task.why,
+        "mandatory": task.mandatory,
         "reason": task.ended_reason,
         "progress": {"have": task.have, "need": task.need},
     }

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import date
 from itertools import islice
 from uuid import UUID
 
 from django.utils import timezone
 
 from patients.models import ResultHead
-from patients.rules.versions import current
 from workflow.models import Pathway
-from workflow.rules.facts import History, ResultFact
+from workflow.rules.facts import History, known
 from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.derived import derived_rows, stored_fingerprints
 from workflow.selectors.facts import histories
@@ -28,7 +28,7 @@ def drift() -> Iterator[str]:
 
 def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
     ids = [p.pk for p in pathways]
-    known, stored = histories(ids), stored_fingerprints(ids)
+    told, stored = histories(ids), stored_fingerprints(ids)
     heads = _heads(ids)
     now = timezone.now()
     for pathway in pathways:
@@ -37,17 +37,17 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
             yield f"{name}: never decided"
             continue
         yield from (
-            f"{name}: {text}" for text in _decision_drift(pathway, known[pathway.pk], stored[pathway.pk])
+            f"{name}: {text}" for text in _decision_drift(pathway, told[pathway.pk], stored[pathway.pk])
         )
-        yield from (f"{name}: {text}" for text in _head_drift(known[pathway.pk], heads.get(pathway.pk, {})))
+        yield from (f"{name}: {text}" for text in _head_drift(told[pathway.pk], heads.get(pathway.pk, {})))
         if pathway.next_change_on and pathway.next_change_on < local_date(now, pathway.site.timezone):
             yield f"{name}: not decided again since {pathway.next_change_on}"
 
 
-def _decision_drift(pathway: Pathway, known: History, stored: dict[tuple[str, str], str]) -> Iterable[str]:
+def _decision_drift(pathway: Pathway, told: History, stored: dict[tuple[str, str], str]) -> Iterable[str]:
     assert pathway.decided_for is not None
-    decision = decided(known, as_of=pathway.decided_for).decision
-    wanted = {(r.kind, r.key): r.fingerprint for r in derived_rows(pathway.pk, decision, known.timezone)}
+    decision = decided(told, as_of=pathway.decided_for).decision
+    wanted = {(r.kind, r.key): r.fingerprint for r in derived_rows(pathway.pk, decision, told.timezone)}
     for kind, key in sorted(wanted.keys() | stored.keys()):
         if wanted.get((kind, key)) != stored.get((kind, key)):
             yield f"{kind} {key} {_difference((kind, key), wanted, stored)}"
@@ -70,14 +70,12 @@ def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[UUID, ResultHead]]:
     return found
 
 
-def _head_drift(known: History, heads: dict[UUID, ResultHead]) -> Iterable[str]:
-    lineages: dict[UUID, list[ResultFact]] = {}
-    for version in known.results:
-        lineages.setdefault(version.lineage, []).append(version)
-    for lineage, versions in lineages.items():
-        counting = current(tuple(versions)).current
-        head = heads.get(lineage)
-        if head is None or head.active != (counting is not None) or (counting and head.result != counting.id):
+def _head_drift(told: History, heads: dict[UUID, ResultHead]) -> Iterable[str]:
+    counting = {r.lineage: r.id for r in known(told, as_of=date.max).results}
+    listed = {h.lineage: h.result for h in heads.values() if h.active and not h.suspect}
+    for lineage in counting.keys() | listed.keys():
+        if counting.get(lineage) != listed.get(lineage):
             yield f"result {lineage} points to another version than counts"
-    for lineage in heads.keys() - lineages.keys():
-        yield f"result {lineage} is listed but has no version"
+    versions = {r.lineage for r in told.results}
+    for lineage in heads.keys() ^ versions:
+        yield f"result {lineage} is listed without a version, or not listed"

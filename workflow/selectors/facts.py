@@ -44,9 +44,9 @@ from workflow.rules.facts import (
     Person,
     RegimenFact,
     ResultFact,
-    Setting,
     WaitingItem,
 )
+from workflow.rules.site_settings import Setting
 
 RESULT_FIELDS = (
     "id", "recorded_at", "by", "supersedes", "retracted", "lineage", "analyte", "collected_at", "collected_on",
@@ -106,7 +106,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
     parts, parameters = [], []
     for name, (model, _) in SMALL.items():
         owner = "site_id" if name == "settings" else "patient_id"
-        only = " and state = 'waiting'" if name == "waiting" else ""
+        only = " and (state = 'waiting' or resolved_at is not null)" if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
             f" where {owner} = any(%s){only}"
@@ -173,7 +173,7 @@ def _setting(row: dict[str, Any]) -> Setting:
 
 
 def _waiting(row: dict[str, Any]) -> WaitingItem:
-    names = ("id", "analyte", "reason", "received_at", "collected_on")
+    names = ("id", "analyte", "reason", "received_at", "collected_on", "resolved_at")
     return WaitingItem(**{n: row[n] for n in names})
 
 
@@ -196,14 +196,9 @@ def _infusion(row: dict[str, Any]) -> InfusionFact:
         "percent_given",
         "place_of_service",
     )
-    override = row["override"] or {}
     return InfusionFact(
         **common,
         **{n: row[n] for n in names},
-        overridden=tuple(override.get("gates", ())),
-        override_reason=override.get("reason", ""),
-        override_by=override.get("by", ""),
-        override_second=override.get("second_person", ""),
         details={n: shown_value(row[n]) for n in INFUSION_SHOWN},
     )
 
@@ -238,7 +233,7 @@ SMALL: dict[str, tuple[type[models.Model], Callable[[dict[str, Any]], Any]]] = {
     "coverages": (Coverage, _fact(CoverageFact, "payer", "contract", "from_on", "to_on")),
     "draws": (Draw, _fact(DrawFact, "panel", "drawn_at", "drawn_on", "lab")),
     "infusions": (Infusion, _infusion),
-    "kits": (Kit, _fact(KitFact, "ordered_on", "weight_kg", "vials", "received_on")),
+    "kits": (Kit, _fact(KitFact, "ordered_on", "weight_kg", "vials", "received_on", "ndc", "lot")),
     "authorizations": (
         Authorization,
         _fact(

@@ -7,11 +7,10 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from workflow import data
 from workflow.rules.effects import Decision
 from workflow.rules.evaluate import evaluate, obligations_from
 from workflow.rules.facts import known
-from workflow.selectors.decisions import pinned
+from workflow.selectors.decisions import pinned, protocol_for
 from workflow.selectors.facts import history
 from workflow.selectors.shown import day
 
@@ -19,8 +18,7 @@ from workflow.selectors.shown import day
 def pin_changes(patient: UUID, pins: Mapping[str, Mapping[str, str]], *, today: date) -> dict[str, Any]:
     """Gates and tasks that would differ, each with old and new; LookupError for versions that do not exist."""
     facts = known(history(patient), as_of=today)
-    pathway, policy = pins["pathway"], pins["policy"]
-    moved = data.protocol(pathway["id"], pathway["version"], policy["id"], policy["version"])
+    moved = protocol_for(facts, pins["pathway"], pins["policy"])
     owed = obligations_from(facts)
     old, new = evaluate(facts, pinned(facts), owed, today), evaluate(facts, moved, owed, today)
     return {

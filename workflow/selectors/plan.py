@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from workflow.rules import planner
+from workflow.rules import kits, planner
 from workflow.rules.effects import Task
 from workflow.rules.evaluate import evaluate, obligations_from
 from workflow.rules.facts import Act, InfusionFact, PatientFacts, known
@@ -29,18 +29,21 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
     calendar = evaluate(
         _given_on(planned, infusion_on), protocol, obligations_from(planned), infusion_on
     ).tasks
+    possible = planner.feasible(protocol, planned, today)
     return {
         "plan": {"infusion_on": infusion_on.isoformat()},
         "gates": [shown.gate_json(g) for g in decision.gates],
         "blocked_by": list(decision.blocked_by),
         "ready": decision.ready,
-        "draws": shown.draws_json(planner.feasible(protocol, planned, today).draws),
+        "draws": shown.draws_json(possible.draws),
+        "feasible": shown.feasible_json(possible),
         "expiring": [
             {"gate": g.code, "valid_until": shown.day(g.valid_until)} for g in decision.gates if g.valid_until
         ],
         "tasks": [_dated(t, facts, infusion_on) for t in calendar],
         "changes": _changes(facts, infusion_on, calendar),
         "dose": shown.dose_json(decision.dose),
+        "kit": shown.kit_json(kits.kit(protocol, planned, decision.dose, infusion_on)),
     }
 
 

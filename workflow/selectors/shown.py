@@ -7,8 +7,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from workflow.rules.effects import Alert, Dose, Draw, GateVerdict, SteroidCourse, Task
-from workflow.rules.facts import InfusionFact
+from workflow.rules.bridging import BridgingState
+from workflow.rules.effects import Alert, Dose, Draw, Evidence, GateVerdict, SteroidCourse, Task
+from workflow.rules.facts import InfusionFact, Override
+from workflow.rules.kits import KitState
 from workflow.rules.planner import Feasible
 from workflow.rules.windows import state
 
@@ -42,8 +44,72 @@ def dose_json(dose: Dose | None) -> dict[str, Any] | None:
     }
 
 
+def kit_json(kit: KitState) -> dict[str, Any]:
+    ordered = kit.ordered
+    return {
+        "order_by": day(kit.order_by),
+        "ordered_on": day(ordered.ordered_on) if ordered else None,
+        "received_on": day(ordered.received_on) if ordered else None,
+        "weight_kg": number(ordered.weight_kg) if ordered else None,
+        "vials": ordered.vials if ordered else None,
+        "drift_percent": number(kit.drift_percent),
+        "warnings": list(kit.warnings),
+    }
+
+
+def bridging_json(found: BridgingState | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    rule = found.rule
+    return {
+        "state": found.state,
+        "reason": found.reason,
+        "regimens": [{"product": r.product, "from": day(r.from_on)} for r in found.regimens],
+        "evidence": [evidence_json(e) for e in found.evidence],
+        "rule": {
+            "above": number(rule.above),
+            "source": rule.above_source.text,
+            "certainty": rule.above_source.certainty,
+        }
+        if rule
+        else None,
+        "decided_by": found.decided_by or None,
+        "decided_on": day(found.decided_on),
+    }
+
+
+def evidence_json(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "fact": evidence.fact,
+        "analyte": evidence.analyte,
+        "value": evidence.value,
+        "unit": evidence.unit,
+        "on": day(evidence.on),
+        "note": evidence.note,
+    }
+
+
 def infusion_json(infusion: InfusionFact, dose: Dose | None) -> dict[str, Any]:
-    return {**infusion.details, "id": str(infusion.id), "day0": day(infusion.day0), "dose": dose_json(dose)}
+    return {
+        **infusion.details,
+        "id": str(infusion.id),
+        "day0": day(infusion.day0),
+        "dose": dose_json(dose),
+        "note": infusion.note,
+        "override": override_json(infusion.override) if infusion.override else None,
+    }
+
+
+def override_json(override: Override) -> dict[str, Any]:
+    return {
+        "reason": override.reason,
+        "by": override.by,
+        "second_person": override.second_person,
+        "state": "confirmed" if override.confirmed_at else "unconfirmed",
+        "recorded_at": instant(override.recorded_at),
+        "confirmed_at": instant(override.confirmed_at),
+        "gates": [{"code": code, "verdict": was.verdict} for code, was in override.gates.items()],
+    }
 
 
 def feasible_json(feasible: Feasible) -> dict[str, Any]:
@@ -79,17 +145,7 @@ def gate_json(gate: GateVerdict) -> dict[str, Any]:
         "next_step": gate.next_step,
         "valid_until": day(gate.valid_until),
         "rule": {"id": gate.rule, "source": gate.source, "certainty": gate.certainty},
-        "evidence": [
-            {
-                "fact": e.fact,
-                "analyte": e.analyte,
-                "value": e.value,
-                "unit": e.unit,
-                "on": day(e.on),
-                "note": e.note,
-            }
-            for e in gate.evidence
-        ],
+        "evidence": [evidence_json(e) for e in gate.evidence],
     }
 
 
@@ -107,6 +163,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "obligations": list(task.obligations),
         "fulfilled_by": list(task.fulfilled_by),
         "why": task.why,
+        "mandatory": task.mandatory,
         "progress": {"have": task.have, "need": task.need},
         "assignee": task.assignee or None,
         "snoozed_until": day(task.snoozed_until),
@@ -114,7 +171,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
 
 
 def alert_json(alert: Alert) -> dict[str, Any]:
-    first = alert.hits[0]
+    first = alert.shown
     return {
         "id": str(alert.id),
         "rule": alert.rule,
@@ -133,6 +190,8 @@ def alert_json(alert: Alert) -> dict[str, Any]:
         "state": alert.state,
         "unconfirmed": alert.unconfirmed,
         "superseded_evidence": alert.superseded_evidence,
+        "review_asked_on": day(alert.review_asked_on),
+        "review_done_on": day(alert.review_done_on),
         "peak": number(alert.peak),
         "merged_into": str(alert.merged_into) if alert.merged_into else None,
         "decision": alert.decision or None,
@@ -151,6 +210,15 @@ def alert_json(alert: Alert) -> dict[str, Any]:
                 "ratio_uln": number(h.ratio_uln),
                 "confirmed": h.confirmed,
                 "superseded": h.superseded,
+                "other_values": [
+                    {
+                        "fact": f"result:{o.fact}",
+                        "value": number(o.value),
+                        "comparator": o.comparator,
+                        "unit": o.unit,
+                    }
+                    for o in h.other_values
+                ],
             }
             for h in alert.hits
         ],

@@ -53,6 +53,11 @@ def on_key(patient: UUID, kind: str, key: str) -> Sequence[Act]:
     return list(Act.objects.filter(patient_id=patient, kind=kind, key=key).order_by("recorded_at", "id"))
 
 
+def of_kind(patient: UUID, kind: str) -> Sequence[Act]:
+    """All acts of one kind, oldest first."""
+    return list(Act.objects.filter(patient_id=patient, kind=kind).order_by("recorded_at", "id"))
+
+
 def must_be(known: Sequence[Act], expected: int, *, submitted: Mapping[str, Any]) -> None:
     """Raises Stale when the caller has seen another number of acts than there are: somebody saved first."""
     if len(known) != expected:

@@ -5,31 +5,44 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from patients.errors import Conflict, NotFound
+from patients.errors import Conflict, Invalid, NotFound
 from workflow.models import Act, Alert
 from workflow.services import acts
 from workflow.services.door import Entry, the_door
 
+BASELINE_KNOWN = "There is a baseline: the episode ends by itself when a value is back."
+
 
 def acknowledge(
-    *, patient: UUID, alert: UUID, decision: str, note: str, by: str, at: datetime | None = None
+    *,
+    patient: UUID,
+    alert: UUID,
+    decision: str,
+    note: str,
+    by: str,
+    at: datetime | None = None,
+    episode_over: bool = False,
 ) -> Act:
     """Records what was decided on seeing the alert, and which results were seen.
 
-    A later hit of the same episode that this answer has not seen opens the alert again.
-    Raises NotFound, or Conflict when the alert was withdrawn.
+    A later hit of the same episode that this answer has not seen opens the alert again. Without a baseline
+    no later value may be able to end the episode: then a clinician says that it is over (`episode_over`).
+    Raises NotFound, Conflict when the alert was withdrawn, or Invalid when an episode that ends by its
+    values is called over.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
-        return answer(entry, alert=alert, decision=decision, note=note)
+        return answer(entry, alert=alert, decision=decision, note=note, episode_over=episode_over)
 
 
-def answer(entry: Entry, *, alert: UUID, decision: str, note: str) -> Act:
+def answer(entry: Entry, *, alert: UUID, decision: str, note: str, episode_over: bool = False) -> Act:
     """The same within an open door, so that starting a course answers its alert in one transaction."""
     row = Alert.objects.filter(patient_id=entry.pathway.pk, id=alert).first()
     if row is None:
         raise NotFound("There is no such alert.")
     if row.state == "withdrawn":
         raise Conflict("This alert was withdrawn; there is nothing to answer.")
+    if episode_over and row.payload["baseline"] is not None:
+        raise Invalid.at("/episode_over", "baseline-known", BASELINE_KNOWN)
     seen = [hit["lineage"] for hit in row.payload["hits"]]
-    payload = {"decision": decision, "note": note, "hits": seen}
+    payload = {"decision": decision, "note": note, "hits": seen, "episode_over": episode_over}
     return acts.write(entry, kind="acknowledge", key=str(alert), payload=payload, reason=note)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
-from workflow.models import Pathway
+from workflow.models import Alert, Pathway
 from workflow.models.pathway import DerivedRow
 from workflow.rules.effects import Decision
 from workflow.rules.version import RULES_VERSION
@@ -14,30 +16,61 @@ from workflow.selectors.facts import history
 from workflow.services import ledger
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between the rows that are decided and those that are stored."""
+
+    fresh: list[Row]
+    changed: list[Row]
+    gone: list[tuple[str, str]]
+
+
 def decide(pathway: Pathway, *, at: datetime) -> Decision:
     """Decides one patient for the site's date at `at` and stores it; the pathway row must be locked."""
     today = local_date(at, pathway.site.timezone)
     result = decided(history(pathway.patient_id), as_of=today)
-    rows = list(derived_rows(pathway.patient_id, result.decision, pathway.site.timezone))
-    fresh = _store(pathway, rows)
+    changes = _changes(
+        pathway, list(derived_rows(pathway.patient_id, result.decision, pathway.site.timezone))
+    )
+    new, again = _opened(pathway, changes)
+    _store(pathway, changes)
     _store_pathway(pathway, result, at)
-    new_alerts = [r.id for r in fresh if r.kind == "alert" and r.columns["state"] == "open"]
-    ledger.alert_notices(pathway, new_alerts, at=at)
+    asked = {alert.id: alert.asked_at for alert in result.decision.alerts}
+    ledger.alert_notices(pathway, {pk: asked[pk] for pk in new}, again, at=at)
     return result.decision
 
 
-def _store(pathway: Pathway, rows: list[Row]) -> list[Row]:
-    """Inserts, updates and removes only what differs. Returns the rows that were not there before."""
+def _changes(pathway: Pathway, rows: list[Row]) -> Changes:
     stored = stored_fingerprints([pathway.patient_id])[pathway.patient_id]
-    fresh = [r for r in rows if (r.kind, r.key) not in stored]
-    changed = [r for r in rows if stored.get((r.kind, r.key), r.fingerprint) != r.fingerprint]
     kept = {(r.kind, r.key) for r in rows}
+    return Changes(
+        fresh=[r for r in rows if (r.kind, r.key) not in stored],
+        changed=[r for r in rows if stored.get((r.kind, r.key), r.fingerprint) != r.fingerprint],
+        gone=[(kind, key) for kind, key in stored if (kind, key) not in kept],
+    )
+
+
+def _opened(pathway: Pathway, changes: Changes) -> tuple[list[UUID], list[UUID]]:
+    """Alerts that need a decision and did not before: those of new rows, and those that were closed."""
+    new = [r.id for r in changes.fresh if _is_open(r)]
+    changed = [r.id for r in changes.changed if _is_open(r)]
+    if not changed:
+        return new, []
+    closed = Alert.objects.filter(patient_id=pathway.patient_id, id__in=changed).exclude(state="open")
+    return new, list(closed.values_list("id", flat=True))
+
+
+def _is_open(row: Row) -> bool:
+    return row.kind == "alert" and row.columns["state"] == "open"
+
+
+def _store(pathway: Pathway, changes: Changes) -> None:
+    """Inserts, updates and removes only what differs."""
     for kind, model in MODELS.items():
-        _upsert(model, pathway, [r for r in (*fresh, *changed) if r.kind == kind])
-        gone = [key for k, key in stored if k == kind and (k, key) not in kept]
+        _upsert(model, pathway, [r for r in (*changes.fresh, *changes.changed) if r.kind == kind])
+        gone = [key for k, key in changes.gone if k == kind]
         if gone:
             model._default_manager.filter(patient_id=pathway.patient_id, key__in=gone).delete()
-    return fresh
 
 
 def _upsert(model: type[DerivedRow], pathway: Pathway, rows: list[Row]) -> None:

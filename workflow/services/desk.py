@@ -54,6 +54,7 @@ def save_code_map(
     factor: Decimal | None = None,
     assay: str = "",
     value_rule: str = "",
+    reason: str = "",
     at: datetime | None = None,
 ) -> tuple[CodeMap, Counter[str]]:
     """Says what a source's code means (again: changes it) and replays what waits on it.
@@ -78,7 +79,9 @@ def save_code_map(
             },
         )
         held = _waiting(models.Q(system=name, code=code.strip()), source)
-        replayed = _replay(held, source, by=by, at=at, action="map", reason=f"{code} means {analyte}")
+        replayed = _replay(
+            held, source, by=by, at=at, action="map", reason=reason or f"{code} means {analyte}"
+        )
     return row, replayed
 
 
@@ -113,6 +116,8 @@ def resolve(
     patient: UUID | None = None,
     unit: str = "",
     factor: Decimal | None = None,
+    assay: str = "",
+    value_rule: str = "",
     at: datetime | None = None,
 ) -> Counter[str]:
     """Carries out one decision about a waiting item; returns how many items became what.
@@ -130,7 +135,9 @@ def resolve(
             raise NotFound("There is no such item.")
         if row.state != "waiting":
             raise Conflict(f"This item is {row.state} already.")
-        given = _Given(row, reason, by, at or timezone.now(), analyte, patient, unit, factor)
+        given = _Given(
+            row, reason, by, at or timezone.now(), analyte, patient, unit, factor, assay, value_rule
+        )
         return ACTIONS[action](given)
 
 
@@ -144,6 +151,8 @@ class _Given:
     patient: UUID | None
     unit: str
     factor: Decimal | None
+    assay: str = ""
+    value_rule: str = ""
 
 
 def _map(given: _Given) -> Counter[str]:
@@ -157,7 +166,8 @@ def _map(given: _Given) -> Counter[str]:
         return _one(given, changed, "map")
     _, replayed = save_code_map(
         source=row.source, system=row.system, code=row.code, analyte=given.analyte, unit=given.unit,
-        factor=given.factor, by=given.by, at=given.at,
+        factor=given.factor, assay=given.assay, value_rule=given.value_rule, reason=given.reason, by=given.by,
+        at=given.at,
     )  # fmt: skip
     return replayed
 
@@ -229,7 +239,7 @@ def _discard(given: _Given) -> Counter[str]:
     waiting.end([row], at=given.at, by=given.by, action="discard", reason=given.reason, state="discarded")
     if row.patient_id is not None:
         intake.settled(patient=row.patient_id, lineage=row.lineage if row.reason == waiting.CONFLICT else None,
-                       reason=given.reason, by=given.by, at=given.at)  # fmt: skip
+                       reason=given.reason, by=given.by, at=given.at, discarded=row.result)  # fmt: skip
     return Counter(discarded=1)
 
 

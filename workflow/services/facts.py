@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from patients.errors import Invalid
+from django.db import transaction
+
+from patients.errors import DomainError, Fault, Invalid
 from patients.models import Attestation, Bleed, Coverage, Draw, Event, FactorUse, Regimen
 from patients.models.base import FactRow
 from patients.services.shapes import Strict, checked
 from workflow import data as files
 from workflow.models import Authorization, Kit
-from workflow.selectors.decisions import local_date
+from workflow.rules import kits, ndc
+from workflow.rules.facts import known
+from workflow.rules.ndc import NO_NDC
+from workflow.selectors.decisions import local_date, pinned
+from workflow.selectors.facts import history
 from workflow.services import shapes
 from workflow.services.door import Entry, the_door
 
@@ -36,15 +42,58 @@ def record(*, patient: UUID, kind: str, data: Any, by: str, at: datetime | None 
     `kind` is a key of KINDS, `data` the posted object in the public shape. The exact repetition of a fact
     changes nothing. Raises Invalid or Malformed with every fault, NotFound for an unknown patient.
     """
-    model, shape, columns = KINDS[kind]
-    fields = checked(shape, data)
+    fields = checked(KINDS[kind][1], data)
     with the_door(patient=patient, by=by, at=at) as entry:
-        values = columns(fields, entry)
-        _corrects_own(model, entry, values)
-        twin = model._default_manager.filter(patient_id=patient, **_exactly(values)).first()
-        if twin is not None:
-            return Stored(twin, duplicate=True)
-        return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+        return _record(entry, kind, fields)
+
+
+def record_all(
+    *, patient: UUID, kind: str, items: Sequence[Any], by: str, at: datetime | None = None
+) -> list[Stored | DomainError]:
+    """Records facts taken over from elsewhere, in order, in one transaction, and decides the patient once.
+
+    What is wrong with an item stands in its place and keeps no other item out. An item whose `source_id` is
+    recorded with other content, or for another patient of the site, is refused unless it names what it corrects.
+    """
+    told: list[Stored | DomainError] = []
+    with the_door(patient=patient, by=by, at=at) as entry:
+        for data in items:
+            try:
+                fields = checked(KINDS[kind][1], data)
+                with transaction.atomic():
+                    stored = _record(entry, kind, fields)
+                    if not stored.duplicate and not fields.get("supersedes"):
+                        _once_a_source(stored.row)
+                told.append(stored)
+            except DomainError as error:
+                told.append(error)
+    return told
+
+
+def _record(entry: Entry, kind: str, fields: Mapping[str, Any]) -> Stored:
+    model, _, columns = KINDS[kind]
+    values = columns(fields, entry)
+    _corrects_own(model, entry, values)
+    twin = model._default_manager.filter(patient_id=entry.pathway.patient_id, **_exactly(values)).first()
+    if twin is not None:
+        return Stored(twin, duplicate=True)
+    return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+
+
+def _once_a_source(row: FactRow) -> None:
+    """One id of a source is one fact of one patient."""
+    if not row.source_id:
+        return
+    same = type(row)._default_manager.filter(
+        site_id=row.site_id, source=row.source, source_id=row.source_id
+    ).exclude(pk=row.pk)  # fmt: skip
+    if same.exclude(patient_id=row.patient_id).exists():
+        raise Invalid.at("/source_id", "other-patient", "This source_id is recorded for another patient.")
+    if same.exists():
+        text = (
+            "This source_id is recorded with other content; name the fact that this corrects in supersedes."
+        )
+        raise Invalid.at("/source_id", "changed", text)
 
 
 def _exactly(values: Mapping[str, Any]) -> Columns:
@@ -137,6 +186,21 @@ def _attestation(fields: Mapping[str, Any], entry: Entry) -> Columns:
     return _plain("code", "on", "value", "note")(fields, entry)
 
 
+def _kit(fields: Mapping[str, Any], entry: Entry) -> Columns:
+    """An order is refused for a number of vials that no kit has; a retraction of one never is."""
+    dosing = pinned(known(history(entry.pathway.patient_id), as_of=entry.today)).dosing
+    faults = []
+    if not fields.get("retracted") and (text := kits.refusal(dosing, fields["vials"])):
+        faults.append(Fault("/vials", "no-kit-listed", text))
+    code = ndc.normalised(fields.get("ndc") or "", dosing.ndcs_on(fields["ordered_on"]))
+    if fields.get("ndc") and code is None:
+        faults.append(Fault("/ndc", "ndc", NO_NDC.format(text=fields["ndc"])))
+    if faults:
+        raise Invalid.of(*faults)
+    names = ("ordered_on", "weight_kg", "vials", "ndc", "received_on", "lot", "vial_lots")
+    return _plain(*names)({**fields, "ndc": code or ""}, entry)
+
+
 def _period(*names: str) -> Callable[[Mapping[str, Any], Entry], Columns]:
     def columns(fields: Mapping[str, Any], entry: Entry) -> Columns:
         plain = {n: fields.get(n) for n in names}
@@ -164,7 +228,7 @@ KINDS: dict[str, tuple[type[FactRow], type[Strict], Callable[[Mapping[str, Any],
     "kit": (
         Kit,
         shapes.KitIn,
-        _plain("ordered_on", "weight_kg", "vials", "ndc", "received_on", "lot", "vial_lots"),
+        _kit,
     ),
     "authorizations": (
         Authorization,

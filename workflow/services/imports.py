@@ -21,6 +21,7 @@ from django.utils import timezone
 from patients import access
 from patients.data import catalog
 from patients.errors import Invalid
+from patients.ids import new_id
 from patients.models import Inbound, InboundItem, InboundMessage, Source
 from patients.readers import files, wire
 from patients.readers.envelope import Parcel, ResultEnvelope, Unreadable
@@ -107,17 +108,19 @@ def keep(
     mapping: str = "",
     at: datetime | None = None,
     queued: bool = False,
+    key: UUID | None = None,
 ) -> Inbound:
     """Stores the bytes and the import's row, in one transaction; nothing is read yet.
 
-    `queued` leaves the reading to the background; else the caller runs it.
+    `queued` leaves the reading to the background; else the caller runs it. `key` is the import's id where the
+    caller must know it beforehand.
     """
     moment = at or timezone.now()
     with access.site_context([site], by=by):
         blob = blobs.keep(stream=stream, site=site, media_type="application/octet-stream", at=moment)
         return Inbound.objects.create(
-            site_id=site, source=source, file=name[:255], format=form, mapping=mapping, sha256=blob.sha256,
-            size=blob.size, blob=blob, at=moment, by=by, state="queued" if queued else "waiting",
+            id=key or new_id(), site_id=site, source=source, file=name[:255], format=form, mapping=mapping,
+            sha256=blob.sha256, size=blob.size, blob=blob, at=moment, by=by, state="queued" if queued else "waiting",
         )  # fmt: skip
 
 
@@ -147,7 +150,7 @@ def run_queued(*, at: datetime | None = None) -> int:
     for row in rows:
         try:
             run(inbound=row)
-        except RuntimeError:
+        except Running:
             continue
     return len(rows)
 
@@ -155,7 +158,7 @@ def run_queued(*, at: datetime | None = None) -> int:
 def run(
     *, inbound: Inbound, at: datetime | None = None, people: People | None = None, keep_items: int = 0
 ) -> Report:
-    """Gives every item of a kept import its disposition. Raises RuntimeError when another run holds it.
+    """Gives every item of a kept import its disposition. Raises Running when another run holds it.
 
     A file that cannot be read is `rejected` as a whole; the report says why, and its bytes stay.
     """
@@ -207,6 +210,10 @@ def preview(
     return report
 
 
+class Running(RuntimeError):
+    """Another process gives this import's items their dispositions at this moment."""
+
+
 class _alone:
     """Holds the import's advisory lock on this connection: two runs of one import never overlap."""
 
@@ -217,7 +224,7 @@ class _alone:
         with connection.cursor() as cursor:
             cursor.execute("select pg_try_advisory_lock(hashtextextended(%s, 1))", [self.key])
             if not cursor.fetchone()[0]:
-                raise RuntimeError("This import is running already.")
+                raise Running("This import is running already.")
 
     def __exit__(self, *_: object) -> None:
         with connection.cursor() as cursor:
@@ -268,8 +275,16 @@ class _Run:
                     )
         form = self.report.format if self.report.format != "auto" else files.sniffed(stream)
         self.report.format = form
-        for parcel in files.parcels(stream, form, files.Delivery(rules, mapping or Mapped(), self.people)):
+        by_sender = None if source else self._rules_of_sender
+        delivery = files.Delivery(rules, mapping or Mapped(), self.people, by_sender)
+        for parcel in files.parcels(stream, form, delivery):
             yield replace(parcel, digest=AGAIN) if again and not parcel.rejected else parcel
+
+    def _rules_of_sender(self, application: str, facility: str) -> SourceRules:
+        """How the sender of a message writes times and numbers, where the import names no source."""
+        with self._context():
+            source = sources.sender_of([self.inbound.site_id], application, facility)
+            return self._rules(source)[1] if source else SourceRules()
 
     def _came_before(self) -> bool:
         """Whether the same bytes of this source were dispositioned before."""
@@ -457,7 +472,7 @@ class _Run:
     def _reject(self, error: Unreadable) -> None:
         """The file as a whole: nothing of it was stored, and the one item says why."""
         with self._context():
-            self.report.rejected, self.acks = str(error), {}
+            self.report.rejected, self.acks, self.report.warnings = str(error), {}, [str(error)]
             self.report.reasons.clear()
             self._store([(1, rejected_json(error.reason, {}), {})])
         self._finish("rejected")

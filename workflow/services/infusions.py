@@ -12,11 +12,12 @@ from django.db import IntegrityError, transaction
 
 from patients.errors import Conflict, Fault, Invalid
 from workflow.models import Infusion, InfusionSlot
-from workflow.rules import gates, infusion_checks, ndc
+from workflow.rules import gates, infusion_checks, kits, ndc
 from workflow.rules.facts import InfusionFact, PatientFacts, known
 from workflow.rules.protocol import Protocol
 from workflow.selectors.decisions import local_date, pinned
 from workflow.selectors.facts import history
+from workflow.services import acts, overrides
 from workflow.services.door import Entry, the_door
 
 ONCE = "This patient has been infused; the therapy is given once in a lifetime."
@@ -27,10 +28,9 @@ def record(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | 
     """Records the infusion as it was given and starts the calendar after it.
 
     Raises Invalid naming every gate that blocks on that Day 0 (from the facts collected by then, whenever
-    recorded), and Conflict for a second infusion. Odd but real things are kept as warnings.
+    recorded), and Conflict for a second infusion. Odd but real things are kept as warnings. With an
+    `override` of two clinicians the blocking gates are waived instead; Forbidden when no clinician asks.
     """
-    if fields.get("override"):
-        raise Invalid.at("/override", "not-available", "Overrides are not open in this version.")
     with the_door(patient=patient, by=by, at=at) as entry:
         return _record(entry, fields)
 
@@ -45,17 +45,50 @@ def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
     if facts.infusion or known(past, as_of=entry.today).infusion:
         raise Conflict(ONCE)
     protocol = pinned(facts)
+    override = overrides.asked(entry, fields["override"]) if fields.get("override") else None
     given = {**fields, "ndc": _ndc(protocol, fields.get("ndc") or "", day0)}
-    candidate = _candidate(given, day0)
-    if candidate.dosed:
-        _allowed(protocol, replace(facts, infusion=candidate), given["place_of_service"])
-    return _stored(entry, given, day0, infusion_checks.warnings(protocol.dosing, given))
+    blocked = _blocked(protocol, replace(facts, infusion=_candidate(given, day0)))
+    if blocked and override is None:
+        raise Invalid("The infusion is refused: blocking gates do not pass on that day.", blocked)
+    row = _stored(entry, given, day0, _warnings(protocol, facts, given, day0))
+    if given.get("note"):
+        acts.write(
+            entry, kind="infusion-note", key=str(row.pk), payload={}, true_on=day0, reason=given["note"]
+        )
+    if blocked and override is not None:
+        overrides.write(entry, row, override, blocked)
+    return row
 
 
-def _allowed(protocol: Protocol, facts: PatientFacts, place: str) -> None:
-    """Raises Invalid with one fault per blocking gate and for a refused place of service."""
-    on = facts.day0
-    assert on is not None
+def recorded(*, patient: UUID, fields: Mapping[str, Any]) -> bool:
+    """Whether this very infusion is recorded of the patient, voided or not: the same words change nothing."""
+    past = history(patient)
+    on = local_date(fields["started_at"], past.timezone)
+    same = {**fields, "ndc": _ndc(pinned(known(past, as_of=on)), fields.get("ndc") or "", on)}
+    same |= {name: list(same.get(name) or []) for name in JSON_FIELDS}
+    told = {k: v for k, v in same.items() if k not in ("override", "note") and v is not None}
+    return Infusion.objects.filter(patient_id=patient, **told).exists()
+
+
+def _warnings(
+    protocol: Protocol, facts: PatientFacts, given: Mapping[str, Any], day0: date
+) -> tuple[str, ...]:
+    """What is odd by the dose rule, and a weight that is not that of the kit order any more."""
+    found = infusion_checks.warnings(protocol.dosing, {**given, "day0": day0})
+    if not facts.kits:
+        return found
+    limit = kits.drift_limit(protocol)
+    drift = infusion_checks.weight_drift(facts.kits[-1].weight_kg, given["weight_kg"], limit)
+    return (*found, drift) if drift else found
+
+
+def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:
+    """One fault per blocking gate and for a refused place of service; none when nothing was given."""
+    infusion = facts.infusion
+    assert infusion is not None
+    if not infusion.dosed:
+        return []
+    on, place = infusion.day0, infusion.place_of_service
     faults = [
         Fault("/", "gate-blocked", f"{v.title}: {v.reason}", {"gate": v.code, "verdict": v.verdict})
         for v in gates.judge_all(protocol, facts, on, on)
@@ -64,20 +97,18 @@ def _allowed(protocol: Protocol, facts: PatientFacts, place: str) -> None:
     allowed = gates.allowed_places(protocol)
     if allowed and place not in allowed:
         text = f"Place of service {place} is not allowed; use {', '.join(allowed)}."
-        faults.append(Fault("/place_of_service", "gate-blocked", text, {"gate": "site-of-care"}))
-    if faults:
-        raise Invalid("The infusion is refused: blocking gates do not pass on that day.", faults)
+        extra = {"gate": "site-of-care", "verdict": "fail"}
+        faults.append(Fault("/place_of_service", "gate-blocked", text, extra))
+    return faults
 
 
 def _ndc(protocol: Protocol, text: str, on: date) -> str:
-    """The 11-digit form, or Invalid when it is unknown in form or ambiguous."""
+    """The 11-digit form by the codes valid on Day 0, or Invalid when it is unknown in form or ambiguous."""
     if not text:
         return ""
-    normal = ndc.normalised(text, protocol.dosing.ndcs)
+    normal = ndc.normalised(text, protocol.dosing.ndcs_on(on))
     if normal is None:
-        raise Invalid.at(
-            "/ndc", "ndc", f"“{text}” is no NDC in 10- or 11-digit form that fits one listed code."
-        )
+        raise Invalid.at("/ndc", "ndc", ndc.NO_NDC.format(text=text))
     return normal
 
 
@@ -98,7 +129,7 @@ def _candidate(given: Mapping[str, Any], day0: date) -> InfusionFact:
 
 def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[str, ...]) -> Infusion:
     """The row, and with it the one place of a lifetime dose, which the database gives away once."""
-    columns = {k: v for k, v in given.items() if k != "override" and v is not None}
+    columns = {k: v for k, v in given.items() if k not in ("override", "note") and v is not None}
     columns |= {k: list(given.get(k) or []) for k in JSON_FIELDS}
     try:
         with transaction.atomic():
@@ -108,8 +139,3 @@ def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[
             return row
     except IntegrityError as error:
         raise Conflict(ONCE) from error
-
-
-def refuse_void() -> None:
-    """An infusion is voided by two clinicians only, which this version does not open yet."""
-    raise Invalid.at("/", "not-available", "Voiding an infusion is not open in this version.")

@@ -21,12 +21,19 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from patients.access import everywhere
-from workflow.models import Alert, Notice
+from workflow.models import Act, Alert, Notice
 
 LEASE = timedelta(seconds=120)
 FIRST_RETRY, LONGEST_RETRY, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=72)
 BATCH = 20
 SENDER = "send_notices"
+
+ANSWERED_BY = {
+    "override": ("confirm-override", "void"),
+    "override-escalation": ("confirm-override", "void"),
+    "void": ("void",),
+}
+"""Notices about an infusion, by rule: texts of their own, and the acts after which nothing is asked any more."""
 
 LEASE_SQL = """
 update workflow_notice set leased_until = %(until)s, leased_by = %(by)s, attempts = attempts + 1
@@ -104,10 +111,11 @@ def _still_true(notice: Notice) -> bool:
     """Mail tells only what is true when it is sent."""
     if not notice.recipient.is_active or not notice.recipient.email:
         return False
-    if notice.kind == "alert":
-        alert = notice.key.removeprefix("alert:")
-        return Alert.objects.filter(pk=alert, state="open").exists()
-    return True
+    about = notice.key.rpartition(":")[2]
+    if notice.rule == "alert":
+        return Alert.objects.filter(pk=about, state="open").exists()
+    answers = ANSWERED_BY.get(notice.rule)
+    return answers is None or not Act.objects.filter(key=about, kind__in=answers).exists()
 
 
 def message(notice: Notice) -> EmailMultiAlternatives:
@@ -118,7 +126,7 @@ def message(notice: Notice) -> EmailMultiAlternatives:
         "ref": str(notice.pk)[-8:].upper(),
         "day": date.fromisoformat(notice.occurrence) if notice.kind == "digest" else None,
     }
-    name = f"email/{notice.kind}"
+    name = f"email/{notice.rule if notice.rule in ANSWERED_BY else notice.kind}"
     subject = " ".join(render_to_string(f"{name}.subject", context).split())
     host = urlsplit(settings.BASE_URL).hostname or "daymark"
     headers = {"Message-ID": f"<notice-{notice.pk}@{host}>", "Auto-Submitted": "auto-generated"}

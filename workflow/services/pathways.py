@@ -16,7 +16,7 @@ from workflow import data
 from workflow.models import Pathway
 from workflow.selectors.decisions import local_date
 from workflow.selectors.pins import pin_changes
-from workflow.services import acts
+from workflow.services import acts, desk
 from workflow.services.door import the_door
 
 DEMOGRAPHICS = ("birth_date", "sex")
@@ -27,7 +27,7 @@ def create(
 ) -> Patient:
     """Creates the patient at a site and pins pathway and policy to the versions in force there today.
 
-    `fields`: mrn, family_name, given_name, birth_date, sex. Raises Conflict when the MRN is known at the
+    `fields`: mrn, family_name, given_name, birth_date, sex. Results that waited for the patient are taken in. Raises Conflict when the MRN is known at the
     site, Invalid for an unknown pathway or policy.
     """
     moment = at or timezone.now()
@@ -46,6 +46,7 @@ def create(
             policy_version=pins["policy"]["version"],
         )
         _first_acts(patient, pins, fields, by, moment)
+        desk.newcomer(patient=patient, by=by, at=moment)
     return patient
 
 

@@ -109,10 +109,20 @@ class Store:
         if standing is None and item.envelope.collected is None:
             return None
         row = self._version(item) if standing is None else self._copy(standing)
-        row.status = "pending" if standing is None else "final"
+        row.status, row.promotes = ("pending", True) if standing is None else ("final", False)
         row.reported_at = item.envelope.reported_at
         row.content_hash = content_hash(row)
         return row
+
+    def _promote(self, row: Result) -> None:
+        """A preliminary value of which it was said already that it is final."""
+        said = [v for v in self.rows[row.lineage].values() if v.promotes]
+        if row.status != "preliminary" or not said:
+            return
+        final = self._copy(row)
+        final.status, final.reported_at = "final", said[0].reported_at
+        final.content_hash = content_hash(final)
+        self._add(final)
 
     def _ended(self, item: Interpreted, known: list[Result]) -> Result | None:
         if known:
@@ -141,6 +151,7 @@ class Store:
         ):
             row.reported_at = self.entry.recorded_at
         self._add(row)
+        self._promote(row)
         after = current(tuple(versions.values()))
         if after.conflict and not before.conflict:
             outcome.reasons = ("final-changed-without-correction",)

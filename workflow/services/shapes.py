@@ -5,6 +5,10 @@ Names, units and vocabularies are those of the public interface.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 from rest_framework import serializers
@@ -16,6 +20,7 @@ CAUSES = ("spontaneous", "traumatic", "unknown")
 USE_REASONS = ("prophylaxis", "bleed", "surgery", "other")
 EVENT_KINDS = ("death", "liver_transplant", "withdrawn", "lost_to_follow_up", "follow_up_gap", "lead_in")
 AUTHORIZATION_STATUSES = ("draft", "submitted", "approved", "denied", "appealed", "withdrawn")
+SEVERITIES = ("mild", "moderate", "severe", "life_threatening")
 DECISIONS = ("start_steroids", "observe", "repeat_test", "hepatology_consult", "other")
 
 
@@ -155,6 +160,74 @@ class OverrideIn(Strict):
     second_person = Text(max_length=150)
 
 
+class VoidIn(Strict):
+    """Why an infusion was recorded in error, and (optional) which other clinician confirms it."""
+
+    reason = Text(max_length=2000)
+    second_person = Text(required=False, allow_blank=True, max_length=150)
+
+
+class StopIn(Strict):
+    """The last day of prophylaxis, and why a clinician ends it."""
+
+    on = Day()
+    reason = Text(max_length=2000)
+
+
+class _Observed(Strict):
+    """An entry of Day 0: an object of known fields, or a text alone, which is kept as its note."""
+
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+    def to_internal_value(self, data: Any) -> Any:
+        told: Mapping[str, Any] = super().to_internal_value({"note": data} if isinstance(data, str) else data)
+        if not told:
+            raise serializers.ValidationError("Fill in at least one field.")
+        return {name: _kept(value) for name, value in told.items()}
+
+
+def _kept(value: Any) -> Any:
+    """A checked value in its JSON form."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    return format(value.normalize(), "f") if isinstance(value, Decimal) else value
+
+
+class PremedicationIn(_Observed):
+    product = Text(required=False)
+    dose = Text(required=False)
+    given_at = Instant(required=False)
+
+
+class InterruptionIn(_Observed):
+    reason = Text(required=False, max_length=2000)
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return {**super().get_fields(), "from": Instant(required=False), "to": Instant(required=False)}
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _orderly(attrs, "from", "to")
+
+
+class ReactionIn(_Observed):
+    at = Instant(required=False)
+    what = Text(required=False)
+    severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
+    treatment = Text(required=False, max_length=2000)
+
+
+class VitalsIn(_Observed):
+    """Blood pressure in mmHg, pulse and breaths a minute, temperature in °C, oxygen saturation in percent."""
+
+    at = Instant(required=False)
+    systolic = Number(required=False, min_value=0, max_value=400)
+    diastolic = Number(required=False, min_value=0, max_value=400)
+    pulse = Number(required=False, min_value=0, max_value=400)
+    respiratory_rate = Number(required=False, min_value=0, max_value=200)
+    temperature_c = Number(required=False, min_value=20, max_value=50)
+    spo2_percent = Number(required=False, min_value=0, max_value=100)
+
+
 class InfusionIn(Strict):
     """What was given on Day 0."""
 
@@ -171,16 +244,19 @@ class InfusionIn(Strict):
     place_of_service = Text(max_length=2)
     outcome = serializers.ChoiceField(choices=OUTCOMES)
     percent_given = Number(required=False, allow_null=True)
-    premedication = serializers.ListField(child=serializers.JSONField(), required=False)
-    interruptions = serializers.ListField(child=serializers.JSONField(), required=False)
-    reactions = serializers.ListField(child=serializers.JSONField(), required=False)
-    vitals = serializers.ListField(child=serializers.JSONField(), required=False)
+    premedication = serializers.ListField(child=PremedicationIn(), required=False, max_length=100)
+    interruptions = serializers.ListField(child=InterruptionIn(), required=False, max_length=100)
+    reactions = serializers.ListField(child=ReactionIn(), required=False, max_length=100)
+    vitals = serializers.ListField(child=VitalsIn(), required=False, max_length=500)
+    note = Text(required=False, allow_blank=True, max_length=2000)
     override = OverrideIn(required=False, allow_null=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         faults: dict[str, str] = {}
         if attrs.get("ended_at") and attrs["ended_at"] < attrs["started_at"]:
             faults["ended_at"] = "The infusion must not end before it starts."
+        if attrs.get("diluted_at") and attrs["diluted_at"] > attrs["started_at"]:
+            faults["diluted_at"] = "The product is diluted before the infusion starts."
         percent = attrs.get("percent_given")
         if attrs["outcome"] == "partial" and (percent is None or not 0 < percent < 100):
             faults["percent_given"] = "Say how many percent were given: more than 0, less than 100."
@@ -215,13 +291,27 @@ class SteroidCourseIn(Strict):
             raise serializers.ValidationError(
                 {"template": "Give either template “default” or your own steps."}
             )
-        return attrs
+        return _consecutive(attrs)
+
+
+def _consecutive(attrs: dict[str, Any]) -> dict[str, Any]:
+    """Refuses steps that overlap, that follow an open one, or that begin before the course."""
+    steps, started = attrs.get("steps") or [], attrs.get("started_on")
+    if steps and started and steps[0]["from"] < started:
+        raise serializers.ValidationError({"steps": "The first step must not begin before the course."})
+    for before, after in pairwise(steps):
+        if before.get("to") is None or after["from"] <= before["to"]:
+            raise serializers.ValidationError({"steps": "Each step must begin after the one before it ends."})
+    return attrs
 
 
 class SteroidChangeIn(Strict):
     ended_on = Day(required=False, allow_null=True)
     steps: Any = serializers.ListField(child=SteroidStepIn(), required=False, max_length=200)
     alternative_cause = Text(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return _consecutive(attrs)
 
 
 class DoseIn(Strict):
@@ -235,8 +325,11 @@ class PlanIn(Strict):
 
 
 class AcknowledgeIn(Strict):
+    """What was decided. `episode_over` (clinicians only): no later value can end it, for want of a baseline."""
+
     decision = serializers.ChoiceField(choices=DECISIONS)
     note = Text(required=False, allow_blank=True, max_length=2000)
+    episode_over = serializers.BooleanField(required=False)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["decision"] == "other" and not attrs.get("note"):

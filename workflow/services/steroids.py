@@ -45,13 +45,19 @@ def change(
         started = date.fromisoformat(payload["started_on"])
         if fields.get("ended_on") and fields["ended_on"] < started:
             raise Invalid.at("/ended_on", "order", "The course must not end before it starts.")
+        if fields.get("steps") and fields["steps"][0]["from"] < started:
+            raise Invalid.at("/steps", "order", "The first step must not begin before the course.")
         acts.write(entry, kind="steroid", key=course, payload=payload)
 
 
 def dose(*, patient: UUID, course: str, on: date, mg: Decimal, by: str, at: datetime | None = None) -> None:
-    """Records what was really taken on a day, in mg of prednisone."""
+    """Records what was really taken on a day, in mg of prednisone. Raises Invalid for a day that cannot be."""
     with the_door(patient=patient, by=by, at=at) as entry:
-        _course(entry, course)
+        started = date.fromisoformat(_course(entry, course)[-1].payload["started_on"])
+        if on > entry.today:
+            raise Invalid.at("/on", "future", "Record a dose when it has been taken.")
+        if on < started:
+            raise Invalid.at("/on", "order", "The course had not started on that day.")
         payload = {"on": on.isoformat(), "mg": _plain(mg)}
         acts.write(entry, kind="steroid-dose", key=course, payload=payload, true_on=on)
 

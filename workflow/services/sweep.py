@@ -19,7 +19,8 @@ SWEEPER = "sweep"
 def sweep(*, at: datetime | None = None) -> int:
     """Writes the notices that are due at `at`; running it twice writes nothing twice. Returns new rows."""
     with everywhere(by=SWEEPER):
-        return ledger.digest_notices(at=at or timezone.now())
+        moment = at or timezone.now()
+        return ledger.digest_notices(at=moment) + ledger.escalations(at=moment)
 
 
 def redecide(*, at: datetime | None = None) -> int:

@@ -11,6 +11,7 @@ from workflow.models import Act, TaskDue
 from workflow.services import acts
 from workflow.services.door import Entry, the_door
 
+CONFIRMED = ("override-confirm", "escalation")
 ENDED = "This task has already ended; nothing was changed."
 
 
@@ -54,7 +55,8 @@ def _team(entry: Entry) -> set[str]:
 
 def _end(patient: UUID, kind: str, key: str, reason: str, by: str, at: datetime | None) -> Act:
     with the_door(patient=patient, by=by, at=at) as entry:
-        _open_task(entry, key)
+        if _open_task(entry, key).kind in CONFIRMED:
+            raise Conflict("This task ends when the named clinician confirms the override.")
         return acts.write(entry, kind=kind, key=key, payload={}, reason=reason)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.templatetags.static import static
@@ -14,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from workflow.admin import marks, told
+from workflow.rules.desk import reason_words
 
 register = template.Library()
 GROUPS = {
@@ -35,6 +37,21 @@ def day(value: date | str | None) -> str:
     on = date.fromisoformat(value) if isinstance(value, str) else value
     text = f"{on.day} {on:%b}"
     return text if on.year == timezone.now().year else f"{text} {on.year}"
+
+
+@register.filter
+def on(value: datetime, zone: str) -> str:
+    """The day of an instant in a time zone."""
+    return day(value.astimezone(ZoneInfo(zone)).date())
+
+
+@register.filter
+def at(value: datetime | None, zone: str) -> str:
+    """3 Dec 08:30 in a time zone."""
+    if value is None:
+        return ""
+    local = value.astimezone(ZoneInfo(zone))
+    return f"{day(local.date())} {local:%H:%M}"
 
 
 @register.simple_tag
@@ -146,6 +163,12 @@ def alert_pill(state: str) -> SafeString:
 @register.simple_tag
 def task_pill(task: Mapping[str, Any], today: date) -> SafeString:
     return pill(marks.task(task, today))
+
+
+@register.filter
+def reason(code: str) -> str:
+    """patient-unmatched as Patient not found."""
+    return reason_words(code) if code else ""
 
 
 @register.filter

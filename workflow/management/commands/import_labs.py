@@ -9,16 +9,14 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
-from patients.access import everywhere
 from patients.management.base import OperatorCommand, operator
-from patients.models import Source, TableMapping
+from patients.models import Source
 from patients.readers import fhir_results, files
 from patients.readers.envelope import Unreadable
 from patients.readers.fhir import People
+from workflow.management.options import MAX_FILE, source_named
 from workflow.services import imports
 from workflow.services.imports import Report
-
-MAX_FILE = 512 * 1024 * 1024
 
 
 class Command(OperatorCommand):
@@ -34,7 +32,7 @@ class Command(OperatorCommand):
         parser.add_argument("--json", action="store_true", help="the default; kept for scripts")
 
     def run(self, **options: Any) -> int | None:
-        source = _source(options["source"], options["mapping"])
+        source = source_named(options["source"], options["mapping"])
         paths = list(_files(options["paths"]))
         people = _people(paths, options["format"])
         unread = 0
@@ -61,16 +59,6 @@ class Command(OperatorCommand):
                 return imports.preview(stream=stream, people=people, **told)
             inbound = imports.keep(stream=stream, **told)
         return imports.run(inbound=inbound, people=people)
-
-
-def _source(code: str, mapping: str) -> Source:
-    with everywhere(by=operator()):
-        source = Source.objects.select_related("site").filter(code=code).first()
-        if source is None:
-            raise CommandError(f"There is no source “{code}”; make it with create_source.")
-        if mapping and not TableMapping.objects.filter(source=source, name=mapping).exists():
-            raise CommandError(f"The source “{code}” has no table mapping “{mapping}”.")
-        return source
 
 
 def _people(paths: list[Path], form: str) -> People:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -9,7 +10,7 @@ from patients.rules.bounds import at_least, below
 from workflow.rules.effects import GateVerdict
 from workflow.rules.facts import ResultFact
 from workflow.rules.gates.common import Question, last_valid, plain, seen, shown, sworn
-from workflow.rules.gates.presence import lacking
+from workflow.rules.gates.presence import in_doubt, lacking
 
 NEGATIVE = frozenset({"negative", "not_detected"})
 POSITIVE = frozenset({"positive", "detected"})
@@ -39,20 +40,25 @@ def inhibitor(ask: Question) -> GateVerdict:
             next_step="Ask the laboratory for a number, or repeat the test.",
         )
     before = steps[-2] if len(steps) > 1 else None
+    if positive and before is not None and _positive(ask, before):
+        return _twice_positive(ask, before, newest)
     if positive:
-        return _after_positive(ask, newest, before)
+        return in_doubt(ask, analyte, rows[-1].collected_on) or _once_positive(ask, newest, analyte)
     return _after_negative(ask, newest, before, analyte, days)
 
 
 def _steps(ask: Question, rows: list[ResultFact]) -> list[ResultFact]:
-    """Results that count as a step: a repeat within `retest_days` after a first positive does not."""
+    """Results that count as a step: a repeat within `retest_days` after a first positive does not.
+
+    Nor does one that cannot be compared with the cut-off, unless nothing newer is there.
+    """
     wait = timedelta(days=ask.gate["retest_days"])
     steps: list[ResultFact] = []
     for row in rows:
         last = steps[-1] if steps else None
         if last is None or not _positive(ask, last) or row.collected_on - last.collected_on >= wait:
             steps.append(row)
-    return steps
+    return [s for s in steps[:-1] if _positive(ask, s) is not None] + steps[-1:]
 
 
 def _positive(ask: Question, row: ResultFact) -> bool | None:
@@ -61,20 +67,24 @@ def _positive(ask: Question, row: ResultFact) -> bool | None:
     return at_least(row.comparator, row.value, ask.gate["cutoff"])
 
 
-def _after_positive(ask: Question, newest: ResultFact, before: ResultFact | None) -> GateVerdict:
-    if before is not None and _positive(ask, before):
-        return ask.verdict(
-            "fail",
-            f"Two positive tests: {shown(before)} and {shown(newest)}.",
-            evidence=[seen(before), seen(newest)],
-            next_step="Not eligible while the inhibitor persists; ask the hematologist.",
-        )
+def _twice_positive(ask: Question, before: ResultFact, newest: ResultFact) -> GateVerdict:
+    return ask.verdict(
+        "fail",
+        f"Two positive tests: {shown(before)} and {shown(newest)}.",
+        evidence=[seen(before), seen(newest)],
+        next_step="Not eligible while the inhibitor persists; ask the hematologist.",
+    )
+
+
+def _once_positive(ask: Question, newest: ResultFact, analyte: str) -> GateVerdict:
     again = newest.collected_on + timedelta(days=ask.gate["retest_days"])
     return ask.verdict(
         "retest_due",
         f"First positive test: {shown(newest)} of {plain(newest.collected_on)}.",
         evidence=[seen(newest)],
         next_step=f"Repeat the test from {plain(again)} on.",
+        draw=(analyte,),
+        draw_from=again,
     )
 
 
@@ -95,7 +105,10 @@ def _after_negative(
 
 
 def titer_information(ask: Question) -> GateVerdict:
-    """The test is required, its number is information: a positive titer needs a documented shared decision."""
+    """The test is required, its number is information: a positive titer needs a documented shared decision.
+
+    A bound such as "<1:7" is negative up to `negative_to`; above it the titer may be positive.
+    """
     analyte, days = ask.gate["analytes"][0], ask.gate["validity_days"]
     problem = lacking(ask, analyte, days)
     if problem is not None:
@@ -103,7 +116,7 @@ def titer_information(ask: Question) -> GateVerdict:
     row = ask.newest(analyte)
     assert row is not None
     until = last_valid(row, days)
-    if row.code in NEGATIVE or row.comparator in ("<", "<="):
+    if _antibody(ask, row) is False:
         return ask.verdict(
             "pass", f"{shown(row)}; the label sets no cut-off.", evidence=[seen(row)], valid_until=until
         )
@@ -111,7 +124,7 @@ def titer_information(ask: Question) -> GateVerdict:
     if decided is None or not decided.value:
         return ask.verdict(
             "hold",
-            f"{shown(row)} is positive; the label sets no cut-off and asks for a shared decision.",
+            f"{shown(row)} {'is' if _antibody(ask, row) else 'may be'} positive; the label sets no cut-off and asks for a shared decision.",
             evidence=[seen(row)],
             next_step="Discuss the titer with the patient and record the shared decision.",
             valid_until=until,
@@ -128,7 +141,8 @@ def titer_threshold(ask: Question) -> GateVerdict:
     """The titer must be below the payer's limit for the very assay it was measured with.
 
     A limit belongs to an assay and there is no conversion: an unknown assay cannot be judged. A failing
-    titer never expires, because an old failure must not look milder than a fresh one.
+    titer never expires, because an old failure must not look milder than a fresh one. A titer that passes
+    the payer's limit still needs what the label asks for.
     """
     analyte, days = ask.gate["analytes"][0], ask.gate["validity_days"]
     row = ask.newest(analyte)
@@ -150,12 +164,24 @@ def titer_threshold(ask: Question) -> GateVerdict:
         return problem
     if passes is None:
         return _unknown_titer(ask, row, limit)
-    return ask.verdict(
+    passed = ask.verdict(
         "pass",
         f"{shown(row)} is below the payer limit 1:{limit}; the label sets no cut-off.",
         evidence=[seen(row, row.assay)],
         valid_until=last_valid(row, days),
     )
+    return _label_too(ask, passed)
+
+
+def _label_too(ask: Question, passed: GateVerdict) -> GateVerdict:
+    """A payer adds to the label: where the label holds a titer for a shared decision, that stands."""
+    label = ask.gate.under
+    if label is None or label.kind != "titer-information":
+        return passed
+    verdict = titer_information(replace(ask, gate=label))
+    if verdict.verdict != "pass":
+        return replace(verdict, valid_until=passed.valid_until)
+    return replace(passed, evidence=(*passed.evidence, *verdict.evidence[1:]))
 
 
 def _below(row: ResultFact, limit: Decimal) -> bool | None:
@@ -173,6 +199,7 @@ def _unknown_titer(ask: Question, row: ResultFact, limit: Decimal | None) -> Gat
             f"{shown(row)} on {name}: the payer limit is set for {assays}, and titers are not converted.",
             evidence=[seen(row, row.assay)],
             next_step=f"Repeat the test on one of: {assays}.",
+            draw=(row.analyte,),
         )
     return ask.verdict(
         "indeterminate",
@@ -186,7 +213,7 @@ def titer_negative(ask: Question) -> GateVerdict:
     """Any antibody against this capsid excludes; a positive test never expires."""
     analyte, days = ask.gate["analytes"][0], ask.gate["validity_days"]
     row = ask.newest(analyte)
-    if row is not None and _antibody(row):
+    if row is not None and _antibody(ask, row):
         return ask.verdict(
             "fail",
             f"{shown(row)}: antibodies were found.",
@@ -197,16 +224,22 @@ def titer_negative(ask: Question) -> GateVerdict:
     if problem is not None:
         return problem
     assert row is not None
-    if row.code == "equivocal":
+    if _antibody(ask, row) is None:
         return ask.verdict(
-            "indeterminate", f"{shown(row)}.", evidence=[seen(row)], next_step="Repeat the test."
+            "indeterminate",
+            f"{shown(row)} does not say whether there are antibodies.",
+            evidence=[seen(row)],
+            next_step="Ask the laboratory, or repeat the test.",
         )
     return ask.verdict(
         "pass", f"{shown(row)}: no antibodies.", evidence=[seen(row)], valid_until=last_valid(row, days)
     )
 
 
-def _antibody(row: ResultFact) -> bool:
+def _antibody(ask: Question, row: ResultFact) -> bool | None:
+    """Whether antibodies were found: any titer, or a bound above `negative_to` of which it cannot be told."""
     if row.value is None:
-        return row.code in POSITIVE
-    return row.comparator not in ("<", "<=")
+        return True if row.code in POSITIVE else False if row.code in NEGATIVE else None
+    if row.comparator not in ("<", "<="):
+        return True
+    return False if row.value <= ask.gate["negative_to"] else None

@@ -10,6 +10,9 @@ from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import AttestationFact, PatientFacts, ResultFact, WaitingItem
 from workflow.rules.protocol import Gate
 
+NO_DOUBT = frozenset({"final-changed-without-correction", "duplicate-suspect"})
+"""Reasons for which an item waits although an earlier report of the same result counts meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -50,23 +53,21 @@ class Question:
     def waiting(self, analyte: str, since: date | None) -> WaitingItem | None:
         """An item on the quarantine desk that might have decided on that date.
 
-        `since` is the collection date of the valid result at hand, if there is one: only a newer item casts
-        doubt on it. A changed final value casts none: the earlier report of the same result counts meanwhile.
+        `since` is the collection date of the valid result at hand, if there is one: only an item of that day
+        or a newer one casts doubt on it.
         """
         found = [
             w
             for w in self.facts.waiting
-            if w.analyte == analyte
-            and w.reason != "final-changed-without-correction"
-            and self._may_be_newer(w, since)
+            if w.analyte == analyte and w.reason not in NO_DOUBT and self._may_be_newer(w, since)
         ]
         return min(found, key=lambda w: (w.reason, w.received_at, w.id), default=None)
 
     def _may_be_newer(self, item: WaitingItem, since: date | None) -> bool:
-        """Collected by the date asked about and after `since`; of an undated item only its arrival is known."""
+        """Collected by the date asked about, not before `since`; of an undated item only its arrival is known."""
         if item.collected_on is not None:
-            return item.collected_on <= self.on and (since is None or item.collected_on > since)
-        return since is None or (not self.given and item.received_at.date() > since)
+            return item.collected_on <= self.on and (since is None or item.collected_on >= since)
+        return since is None or (not self.given and item.received_at.date() >= since)
 
     def attested(self, code: str) -> AttestationFact | None:
         """The newest attestation of a code made by `on`."""
@@ -81,6 +82,8 @@ class Question:
         evidence: Sequence[Evidence] = (),
         next_step: str = "",
         valid_until: date | None = None,
+        draw: tuple[str, ...] = (),
+        draw_from: date | None = None,
     ) -> GateVerdict:
         gate = self.gate
         return GateVerdict(
@@ -96,6 +99,8 @@ class Question:
             source=gate.source.text,
             certainty=gate.source.certainty,
             rule=gate.kind,
+            draw=draw,
+            draw_from=draw_from,
         )
 
 

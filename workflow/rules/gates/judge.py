@@ -56,16 +56,21 @@ def judge_all(protocol: Protocol, facts: PatientFacts, on: date, today: date) ->
 
 
 def allowed_places(protocol: Protocol) -> tuple[str, ...]:
-    """Place-of-service codes at which the infusion may be given; empty when the protocol names none."""
-    return next((tuple(g["allowed_places"]) for g in protocol.gates if g.kind == "site-of-care"), ())
+    """Place-of-service codes at which the infusion may be given; empty when no blocking gate names any."""
+    named = (g for g in protocol.gates if g.kind == "site-of-care" and g.blocking)
+    return next((tuple(g["allowed_places"]) for g in named), ())
 
 
 def _overridden(verdict: GateVerdict, facts: PatientFacts, on: date) -> GateVerdict:
+    """The verdict of the override is kept, whatever the facts say since."""
     infusion = facts.infusion
-    if infusion is None or infusion.day0 != on or verdict.code not in infusion.overridden:
+    if infusion is None or infusion.day0 != on or infusion.override is None:
         return verdict
-    people = f"{infusion.override_by} and {infusion.override_second}"
-    reason = f"Waived by {people}: {infusion.override_reason} (was {verdict.verdict}: {verdict.reason})"
+    override, was = infusion.override, infusion.override.gates.get(verdict.code)
+    if was is None:
+        return verdict
+    second = override.second_person + ("" if override.confirmed_at else " (not yet confirmed)")
+    reason = f"Waived by {override.by} and {second}: {override.reason} (was {was.verdict}: {was.reason})"
     return replace(verdict, verdict="waived", reason=reason, next_step="")
 
 

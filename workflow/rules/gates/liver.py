@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 from patients.rules.bounds import exceeds
@@ -9,6 +10,7 @@ from workflow.rules.effects import GateVerdict
 from workflow.rules.facts import AttestationFact, ResultFact
 from workflow.rules.gates.common import Question, last_valid, plain, seen, shown, sworn
 from workflow.rules.gates.presence import lacking, shown_with_name, until, valid_rows, worst
+from workflow.rules.kits import drift_percent
 
 TENTH = Decimal("0.1")
 
@@ -36,7 +38,7 @@ def panel_uln(ask: Question) -> GateVerdict:
             raised.append(row)
     consult = _consult(ask, raised)
     if raised and consult is None:
-        verdicts.append(_hold(ask, raised))
+        verdicts.append(_hold(ask, raised, until(valid_rows(ask, gate["analytes"], days), days)))
     problem = worst(verdicts)
     if problem is not None:
         return problem
@@ -91,13 +93,13 @@ def _no_uln(ask: Question, row: ResultFact) -> GateVerdict:
     )
 
 
-def _hold(ask: Question, raised: list[ResultFact]) -> GateVerdict:
+def _hold(ask: Question, raised: list[ResultFact], last: date | None) -> GateVerdict:
     return ask.verdict(
         "hold",
         f"Above the upper limit: {', '.join(shown_with_name(r) for r in raised)}.",
         evidence=[seen(r, _uln_note(r)) for r in raised],
         next_step="Consult hepatology and record it, or repeat the panel.",
-        valid_until=until(raised, ask.gate["validity_days"]),
+        valid_until=last,
     )
 
 
@@ -132,7 +134,7 @@ def imaging(ask: Question) -> GateVerdict:
             f"Abnormal: {', '.join(shown_with_name(r) for r in odd)}.",
             evidence=[seen(r) for r in odd],
             next_step="Consult hepatology and record it.",
-            valid_until=until(odd, days),
+            valid_until=until(rows, days),
         )
     evidence = [seen(r) for r in rows] + ([sworn(consult)] if consult else [])
     reason = (
@@ -172,7 +174,7 @@ def _drift(ask: Question, row: ResultFact) -> str:
     if not kits or row.value is None:
         return ""
     ordered = kits[-1].weight_kg
-    percent = abs(row.value - ordered) / ordered * 100
+    percent = drift_percent(ordered, row.value)
     if percent <= ask.gate["drift_percent"]:
         return ""
     return f", {percent.quantize(TENTH)} % from the {format(ordered, 'f')} kg of the kit order"

@@ -7,6 +7,7 @@ from datetime import date
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import PatientFacts
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
+from workflow.rules.site_settings import deciding
 
 
 def birthday(born: date, years: int) -> date:
@@ -176,7 +177,9 @@ def site_of_care(ask: Question) -> GateVerdict:
 
 
 def certified(facts: PatientFacts, pathway: str, on: date) -> bool:
-    return any(s.kind == "certification" and s.key == pathway and s.holds(on) for s in facts.settings)
+    """Certified for a pathway on that date, by the row of the site's settings that decides then."""
+    rows = [s for s in facts.settings if s.kind == "certification" and s.key == pathway]
+    return deciding(rows, on) is not None
 
 
 def authorization(ask: Question) -> GateVerdict:

@@ -25,13 +25,9 @@ def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
             evidence=[seen(row)],
             next_step=f"Record the time at which {analyte} was collected.",
         )
-    waiting = ask.waiting(analyte, row.collected_on if valid and row is not None else None)
-    if waiting is not None:
-        return ask.verdict(
-            "indeterminate",
-            f"1 item waits in quarantine: {waiting.reason}.",
-            next_step=f"Resolve the {analyte} item on the quarantine desk.",
-        )
+    doubt = in_doubt(ask, analyte, row.collected_on if valid and row is not None else None)
+    if doubt is not None:
+        return doubt
     if valid:
         return None
     if row is None:
@@ -42,6 +38,18 @@ def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
         evidence=[seen(row)],
         next_step=f"Draw {analyte} again within {days} days before the infusion.",
         valid_until=last_valid(row, days),
+    )
+
+
+def in_doubt(ask: Question, analyte: str, since: date | None) -> GateVerdict | None:
+    """What an item in quarantine makes of a result collected on `since`, or of none."""
+    waiting = ask.waiting(analyte, since)
+    if waiting is None:
+        return None
+    return ask.verdict(
+        "indeterminate",
+        f"1 item waits in quarantine: {waiting.reason}.",
+        next_step=f"Resolve the {analyte} item on the quarantine desk.",
     )
 
 

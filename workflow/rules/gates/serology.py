@@ -19,12 +19,15 @@ POSITIVE = frozenset({"positive", "detected"})
 def found(row: ResultFact | None) -> bool | None:
     """Whether genome (or antigen, antibody) was found; None when the report does not say.
 
-    A bound such as "<10 IU/mL" is below quantification, which is not the same as "not detected".
+    A bound such as "<10 IU/mL" is below quantification, which is not the same as "not detected": a word
+    beside the bound decides.
     """
     if row is None:
         return None
+    if row.code in POSITIVE or row.code in NEGATIVE:
+        return row.code in POSITIVE
     if row.value is None:
-        return True if row.code in POSITIVE else False if row.code in NEGATIVE else None
+        return None
     return None if row.comparator in ("<", "<=") else row.value > 0
 
 
@@ -48,7 +51,7 @@ def hepatitis_b(ask: Question) -> GateVerdict:
         )
     base = [hbsag, core]
     problem = _problem(ask, ("hbsag", "anti_hbc"), ("anti_hbc_igm", "anti_hbs", "dna"))
-    problem = problem or _unclear(ask, base) or _left_open(ask, dna, None)
+    problem = problem or _unclear(ask, base) or _left_open(ask, dna, None, base)
     if problem is not None:
         return problem
     if found(core) is False:
@@ -65,12 +68,14 @@ def _after_core(
         return _cleared(ask, "Anti-HBc is positive, HBV DNA is", dna, "", base)
     if found(surface) is True and found(ask.newest(gate["anti_hbc_igm"])) is not True:
         recovered = "Recovered: anti-HBc and anti-HBs positive, HBsAg negative"
-        return lacking(ask, gate["anti_hbs"], days) or _pass(ask, recovered, [*base, surface])
+        problem = lacking(ask, gate["anti_hbs"], days)
+        return _drawn(problem, gate["anti_hbs"]) if problem else _pass(ask, recovered, [*base, surface])
     return ask.verdict(
         "retest_due",
         "Anti-HBc is positive without proof of recovery.",
         evidence=_seen(base),
         next_step="Order HBV DNA.",
+        draw=(gate["dna"],),
     )
 
 
@@ -78,7 +83,8 @@ def reflex(ask: Question) -> GateVerdict:
     """A screening test, and the genome when it is positive (hepatitis C, HIV).
 
     Screening negative passes. Positive needs the genome: not detected passes (resolved), or a load below
-    `limit` where the policy has one (controlled); otherwise it excludes.
+    `limit` where the policy has one (controlled); otherwise it excludes. Where a limit decides, "detected"
+    without a number says nothing about it.
     """
     gate, limit = ask.gate, ask.gate["limit"]
     screen, genome = ask.newest(gate["screen"]), ask.newest(gate["confirm"])
@@ -86,7 +92,7 @@ def reflex(ask: Question) -> GateVerdict:
         word = "detected" if limit is None else f"not shown to be below {limit}"
         return _fail(ask, genome, f"{gate['confirm']} is {word}", f"Treat {gate['name']}, then repeat.")
     problem = _problem(ask, ("screen",), ("confirm",))
-    problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit)
+    problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit, [screen])
     if problem is not None:
         return problem
     if found(screen) is False:
@@ -95,7 +101,7 @@ def reflex(ask: Question) -> GateVerdict:
         return _needs_genome(ask, screen)
     problem = lacking(ask, gate["confirm"], gate["validity_days"])
     if problem is not None:
-        return problem
+        return _drawn(problem, gate["confirm"])
     word = " (resolved)" if limit is None else " (controlled)"
     return _cleared(ask, f"{gate['screen']} is positive, {gate['confirm']} is", genome, word, [screen])
 
@@ -114,8 +120,10 @@ def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
     if genome is None:
         return None
     limit = ask.gate["limit"]
-    if genome.value is None or limit is None:
+    if limit is None:
         return found(genome)
+    if genome.value is None:
+        return False if genome.code in NEGATIVE else None
     under = below(genome.comparator, genome.value, limit)
     return None if under is None else not under
 
@@ -126,18 +134,26 @@ def _needs_genome(ask: Question, screen: ResultFact | None) -> GateVerdict:
         f"{ask.gate['screen']} is positive and {ask.gate['confirm']} is not known.",
         evidence=_seen([screen]),
         next_step=f"Order {ask.gate['confirm']}.",
+        draw=(ask.gate["confirm"],),
     )
 
 
-def _left_open(ask: Question, genome: ResultFact | None, limit: Decimal | None) -> GateVerdict | None:
+def _drawn(verdict: GateVerdict, analyte: str) -> GateVerdict:
+    """An expired or missing second test is to be drawn; one that waits in quarantine is to be resolved."""
+    return replace(verdict, draw=(analyte,)) if verdict.verdict in ("expired", "missing") else verdict
+
+
+def _left_open(
+    ask: Question, genome: ResultFact | None, limit: Decimal | None, base: Sequence[ResultFact | None]
+) -> GateVerdict | None:
     """A genome result that neither excludes nor clears, however old: only a newer one is an answer."""
     if genome is None:
         return None
-    if genome.value is None:
+    if genome.value is None and (limit is None or genome.code not in POSITIVE):
         return _unclear(ask, [genome])
     if limit is None:
-        return _detection_not_stated(ask, genome) if found(genome) is None else None
-    if below(genome.comparator, genome.value, limit) is not None:
+        return _detection_not_stated(ask, genome, base) if found(genome) is None else None
+    if _loaded(ask, genome) is not None:
         return None
     return ask.verdict(
         "indeterminate",
@@ -147,7 +163,9 @@ def _left_open(ask: Question, genome: ResultFact | None, limit: Decimal | None) 
     )
 
 
-def _detection_not_stated(ask: Question, genome: ResultFact) -> GateVerdict | None:
+def _detection_not_stated(
+    ask: Question, genome: ResultFact, base: Sequence[ResultFact | None]
+) -> GateVerdict | None:
     """Below quantification: a clear result or a hepatology consult after it decides."""
     if _consult(ask, genome) is not None:
         return None
@@ -156,6 +174,7 @@ def _detection_not_stated(ask: Question, genome: ResultFact) -> GateVerdict | No
         f"{genome.analyte} {shown(genome)}: reported below quantification, detection not stated.",
         evidence=[seen(genome)],
         next_step="Ask the laboratory whether it was detected, or record a hepatology consult.",
+        valid_until=until([r for r in base if r is not None], ask.gate["validity_days"]),
     )
 
 

@@ -1,0 +1,37 @@
+"""What our own pages share: the admin's frame, the patient a person may see, and faults as a page tells them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+
+from patients.admin.roles import require
+from patients.errors import DomainError, Fault, NotFound
+from patients.models import Patient
+
+
+def page(
+    request: HttpRequest, template: str, title: str, /, http_status: int = 200, **context: Any
+) -> HttpResponse:
+    """One own page in the admin's frame."""
+    values = {**admin.site.each_context(request), "own_page": True, "title": title, **context}
+    return TemplateResponse(request, template, values, status=http_status)
+
+
+def faults_of(error: DomainError) -> list[Fault]:
+    """The faults of an error; one about the whole request when it names none."""
+    return list(error.faults) or [Fault("/", error.code, error.detail)]
+
+
+def visible(request: HttpRequest, patient: UUID, roles: Iterable[str]) -> Patient:
+    """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403)."""
+    row = Patient.objects.select_related("site").filter(pk=patient).first()
+    if row is None:
+        raise Http404(NotFound.title)
+    require(request, roles, site=row.site_id)
+    return row
