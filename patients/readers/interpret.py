@@ -273,10 +273,10 @@ def _upper(
     """The upper limit: the result's own, else the source's default (in the canonical unit), flagged."""
     if high is not None:
         return high, "result"
-    default = rules.default_uln.get(analyte.code)
+    default = plain_number(rules.default_uln.get(analyte.code, ""))
     if default is None or converted.number is None:
         return None, ""
-    return Decimal(default), "default"
+    return default, "default"
 
 
 def _assay(envelope: ResultEnvelope, meaning: Meaning | None) -> str:

@@ -89,7 +89,7 @@ def analyte_of(codings: Iterable[Coded], unit: str, rules: SourceRules, catalog:
 
 def _one(coded: Coded, unit: str, rules: SourceRules, catalog: Catalog) -> Found | None:
     meaning = rules.meaning(coded, unit)
-    if meaning is not None:
+    if meaning is not None and (meaning.analyte == UNTRACKED or meaning.analyte in catalog.analytes):
         return Found(meaning.analyte, meaning)
     if coded.system == LOINC and coded.code in catalog.by_loinc:
         return Found(catalog.by_loinc[coded.code])

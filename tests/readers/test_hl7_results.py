@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from patients.readers.envelope import Coding, PatientNumber
-from patients.rules.codemaps import LOINC, SourceRules
+from patients.rules.codemaps import LOINC, Meaning, SourceRules
 from tests.readers.messages import (
     HEADER,
     NAB,
@@ -359,6 +359,15 @@ def test_a_default_limit_is_flagged() -> None:
     assert judged(message(obx(range="7-56")), rules).uln_source == "result"
     assert judged(message(obx(range="70_105")), rules).uln_source == "default"
     assert (judged(message(obx())).high, judged(message(obx())).uln_source) == (None, "")
+
+
+def test_a_default_limit_that_is_no_number_is_none() -> None:
+    assert judged(message(obx()), SourceRules(default_uln={"ALT": "forty"})).high is None
+
+
+def test_a_map_to_an_analyte_that_is_gone_maps_nothing() -> None:
+    rules = SourceRules(meanings={("L", "X", ""): Meaning(analyte="GONE")})
+    assert judged(message(obx(code="X^x^L")), rules).reason == "unmapped-code"
 
 
 @pytest.mark.parametrize("written", ["0-0", "<0"])

@@ -65,6 +65,8 @@ def test_titers_in_words(text: str, code: str) -> None:
         ("51 U/L", "", "51", "U/L"),
         (">1000 U/L", ">", "1000", "U/L"),
         ("-3", "", "-3", ""),
+        (".5", "", "0.5", ""),
+        ("<.5", "<", "0.5", ""),
     ],
 )
 def test_numbers(text: str, comparator: str, number: str, unit: str) -> None:
@@ -80,6 +82,9 @@ def test_numbers(text: str, comparator: str, number: str, unit: str) -> None:
         ("51 apples", "value-unparseable"),
         ("1.2.3", "value-unparseable"),
         ("1e3", "value-unparseable"),
+        ("5.", "value-unparseable"),
+        ("le\u017fs than 5", "value-unparseable"),
+        ("\u0130nférieur à 5", "value-unparseable"),
         ("NaN", "value-unparseable"),
         ("negative", "value-unparseable"),
         ("1,5", "value-unparseable"),
