@@ -47,7 +47,7 @@ def messages(inbound: UUID) -> Messages:
         refused=Window(Count(Case(When(bad, then=Value(1))))),
         order=Case(When(bad, then=Value(0)), default=Value(1)),
     )
-    found = list(
+    found: list[Any] = list(
         rows.order_by("order", "index").values("index", "control_id", "ack", "reason", "total", "refused")[
             :MESSAGES
         ]
