@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+import resource
 import time
 import zipfile
 from datetime import UTC, date, datetime
@@ -249,6 +251,21 @@ def test_an_error_in_a_cell_is_no_missing_value() -> None:
     assert (found.disposition, found.reason) == ("quarantine", "value-unparseable")
 
 
+@pytest.mark.parametrize("large", [sheet.LARGE, 0])
+def test_large_workbooks_say_the_same(large: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [
+        [4711, "Doe", date(1985, 5, 17), "1742-6", v, "U/L", datetime(2026, 3, 1, 8)]
+        for v in (51, 0.1, True, "<1", None)
+    ]
+    wanted = sheet_rows(workbook([], [None, *COLUMNS], *[[None, *row] for row in rows], [], [None, *ROW]))
+    monkeypatch.setattr(sheet, "LARGE", large)
+    found = sheet_rows(workbook([], [None, *COLUMNS], *[[None, *row] for row in rows], [], [None, *ROW]))
+    assert [i.value for i in found] == ["51", "0.1", "TRUE", "<1", "", "51"]
+    assert [(i.where, i.collected, i.named, i.source_id) for i in found] == [
+        (i.where, i.collected, i.named, i.source_id) for i in wanted
+    ]
+
+
 def test_dates_and_times_of_a_workbook() -> None:
     for held, collected in [
         (datetime(2026, 3, 1, 8, 20, 40), datetime(2026, 3, 1, 8, 20, 40, tzinfo=UTC)), (date(2026, 3, 1), date(2026, 3, 1)),
@@ -307,6 +324,31 @@ def test_a_zip_bomb() -> None:
     begin = time.process_time()
     assert refused(sheet_rows, bomb) == "too-large"
     assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize("place", ["XFD1", "XFD1048576", "CV1000000", "A1000000", "G1048576", "XFD100"])
+def test_a_cell_far_away(place: str) -> None:
+    book = Workbook()
+    for row in (COLUMNS, ROW):
+        book.active.append(row)
+    book.active[place] = "x"
+    far, begin = saved(book), time.process_time()
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    try:
+        assert len(sheet_rows(far)) <= 2
+    except Unreadable as error:
+        assert error.reason == "too-large"
+    assert time.process_time() - begin < 10
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000
+
+
+def test_cells_that_name_no_place() -> None:
+    placed = zipfile.ZipFile(io.BytesIO(GOOD)).read("xl/worksheets/sheet1.xml")
+    bare = re.sub(rb'<c r="[A-Z]+\d+"', b"<c", placed)
+    assert bare != placed
+    assert [i.value for i in sheet_rows(repacked(GOOD, sheet1=bare))] == ["51"]
+    far = bare.replace(b'<row r="2"', b'<row r="1000000"')
+    assert [i.value for i in sheet_rows(repacked(GOOD, sheet1=far))] == ["51"]
 
 
 def test_a_zip_bomb_that_lies() -> None:
