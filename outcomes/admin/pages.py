@@ -16,8 +16,10 @@ from outcomes.selectors.status import status_of
 from patients.admin.roles import CARE, OPENS_ADMIN, require
 from patients.models import Patient
 from workflow import data as files
+from workflow.admin import desk_view
 from workflow.admin.frame import page, visible
 from workflow.rules.facts import History
+from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import history
 
@@ -50,7 +52,10 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     today = local_date(now, known.timezone)
     result = decided(known, as_of=today)
     status = status_of(patient, result, today, now)
-    return page(request, "workflow/patient.html", row.code, **context(row, status, result, known))
+    waits = [desk_view.line(i) for i in desk.about(patient)]
+    return page(
+        request, "workflow/patient.html", row.code, waits=waits, **context(row, status, result, known)
+    )
 
 
 def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:

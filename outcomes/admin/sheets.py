@@ -22,7 +22,7 @@ from patients.models import Patient
 from patients.rules.words import CHECKS, PACKET
 from patients.services.shapes import checked
 from workflow.admin import marks
-from workflow.admin.pages import page, visible
+from workflow.admin.frame import page, visible
 from workflow.selectors.decisions import local_date
 
 FIELDS = ("payer", "sent_on", "channel", "note", "sha256")

@@ -1,37 +1,16 @@
-"""FHIR R4 JSON as documents: Bundles, newline-delimited resources and single resources, and who they are about.
-
-Strict where a lenient parser would change a value: numbers keep their digits, a name that stands twice in
-an object makes the document unreadable.
-"""
+"""Whom FHIR resources are about: Patients by every address under which a document may refer to them."""
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote, urljoin
 
-from patients.readers.envelope import Named, PatientNumber, Unreadable
+from patients.readers.documents import Entry, Resource
+from patients.readers.envelope import Named, PatientNumber
 from patients.readers.moments import BadTime, fhir_moment
-
-MAX_DOCUMENT = 64 * 1024 * 1024
-MAX_LINE = 8 * 1024 * 1024
-Resource = Mapping[str, Any]
-UNPRINTABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-BROKEN = re.compile("[\x00\ud800-\udfff]")
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One resource of a document: where it stood, and the address by which others refer to it."""
-
-    resource: Resource
-    where: Mapping[str, object]
-    full_url: str = ""
 
 
 @dataclass(slots=True)
@@ -104,83 +83,6 @@ def _by_number(query: str) -> Named | None:
         return None
     number = PatientNumber(value.strip(), (system,) if bar and system else ())
     return Named(numbers=(number,), number_suffices=True)
-
-
-def document(data: bytes) -> Any:
-    """One JSON document. Raises Unreadable."""
-    if len(data) > MAX_DOCUMENT:
-        raise Unreadable("too-large", "is one JSON document of more than 64 MB; send it as NDJSON")
-    try:
-        found = json.loads(
-            data.decode("utf-8-sig"),
-            parse_float=Decimal,
-            parse_int=Decimal,
-            parse_constant=_refuse,
-            object_pairs_hook=_once,
-        )
-        return _printable(found) if UNPRINTABLE.search(data) else found
-    except RecursionError as error:
-        raise Unreadable("unreadable", "is nested too deeply") from error
-    except (ValueError, ArithmeticError) as error:
-        raise Unreadable("unreadable", f"is no JSON document: {error}") from error
-
-
-def _printable(value: Any) -> Any:
-    """The document with U+FFFD for what no database keeps: NUL and halves of characters."""
-    if isinstance(value, str):
-        return BROKEN.sub("\ufffd", value)
-    if isinstance(value, dict):
-        return {_printable(name): _printable(held) for name, held in value.items()}
-    return [_printable(held) for held in value] if isinstance(value, list) else value
-
-
-def entries(document: Any, line: int = 0) -> Iterator[Entry]:
-    """The resources of a document: a Bundle's entries in order, or the one resource. Raises Unreadable."""
-    if not isinstance(document, dict) or not isinstance(document.get("resourceType"), str):
-        raise Unreadable("not-a-result", "is JSON, but no FHIR resource")
-    if document["resourceType"] != "Bundle":
-        yield Entry(document, {"line": line} if line else _where(0, document))
-        return
-    listed = document.get("entry", [])
-    if not isinstance(listed, list):
-        raise Unreadable("unreadable", "is a Bundle whose entry is no list")
-    for number, entry in enumerate(listed):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict):
-            place = {"line": line, "entry": number} if line else _where(number, resource)
-            address = entry.get("fullUrl")
-            yield Entry(resource, place, address if isinstance(address, str) else "")
-
-
-def lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The documents of an NDJSON file with their line numbers (from 1); blank lines are passed over."""
-    number = 0
-    while data := stream.readline(MAX_LINE + 1):
-        number += 1
-        if len(data) > MAX_LINE:
-            raise Unreadable("too-large", f"holds a document of more than 8 MB in line {number}")
-        if data.strip().removeprefix(b"\xef\xbb\xbf"):
-            yield number, data
-
-
-def _where(number: int, resource: Resource) -> dict[str, object]:
-    name = resource.get("id")
-    return {
-        "entry": number,
-        "resource": resource.get("resourceType"),
-        "id": name if isinstance(name, str) else None,
-    }
-
-
-def _refuse(text: str) -> None:
-    raise ValueError(f"{text} is no number")
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name stands twice in one object")
-    return found
 
 
 def _named(patient: Resource) -> Named:

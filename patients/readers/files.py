@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import BinaryIO
 
-from patients.readers import fhir, fhir_results, hl7_results, sheet, table
+from patients.readers import documents, fhir_results, hl7_results, sheet, table
 from patients.readers.envelope import Parcel, Unreadable
 from patients.readers.fhir import People
 from patients.readers.hl7_results import BySender
@@ -78,7 +78,7 @@ def _binary(head: bytes) -> bool:
 def _many_documents(stream: BinaryIO, start: int) -> bool:
     """Whether it holds a resource on each line; one of the first lines may be broken."""
     try:
-        first = list(islice(fhir.lines(stream), 3))
+        first = list(islice(documents.lines(stream), 3))
         return len(first) > 1 and first[0][1].strip() != b"{" and any(map(_resource, first))
     except Unreadable:
         return False
@@ -88,6 +88,6 @@ def _many_documents(stream: BinaryIO, start: int) -> bool:
 
 def _resource(line: tuple[int, bytes]) -> bool:
     try:
-        return next(fhir.entries(fhir.document(line[1])), None) is not None
+        return next(documents.entries(documents.document(line[1])), None) is not None
     except Unreadable:
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import BinaryIO
 
 from patients.readers.envelope import Unreadable
@@ -26,7 +27,7 @@ SEGMENT = re.compile(r"[A-Z][A-Z0-9]{2}")
 INDENTED = frozenset({"PID", "ORC", "OBR", "OBX", "NTE", "SPM"})
 LINE_END = re.compile(rb"\r\n|[\r\n\x1c]")
 ESCAPE = r"{mark}(\.[^{mark}]*|[^{mark}\s]+){mark}"
-MAX_MESSAGE = 16 * 1024 * 1024
+MAX_MESSAGE, MAX_SEGMENTS = 16 * 1024 * 1024, 50_000
 CHUNK = 1 << 16
 
 
@@ -160,9 +161,10 @@ def parse(data: bytes) -> Message:
     """One message. Raises Unreadable when its header cannot be understood."""
     marks = _delimiters(data)
     text, known = _decoded(data, marks)
-    segments = tuple(
-        _segment(line, marks, number) for number, line in enumerate(_whole(text.split("\r"), marks), start=1)
-    )
+    lines = list(islice(_whole(text.split("\r"), marks), MAX_SEGMENTS + 1))
+    if len(lines) > MAX_SEGMENTS:
+        raise Unreadable("too-large", f"has more than {MAX_SEGMENTS:,} segments")
+    segments = tuple(_segment(line, marks, number) for number, line in enumerate(lines, start=1))
     if not segments or not segments[0].component(9, 1):
         raise Unreadable("unreadable", "has no message type in MSH-9")
     return Message(segments, text, known)

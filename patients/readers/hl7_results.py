@@ -6,29 +6,21 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from typing import BinaryIO
 
 from patients.readers import hl7
 from patients.readers.envelope import Coding, Named, Parcel, PatientNumber, ResultEnvelope, Unreadable
 from patients.readers.hl7 import Message, Segment
+from patients.readers.hl7_fields import codings_of, identity_of, plain_of, status_of, unit_of
+from patients.readers.hl7_values import ATTACHMENTS, TEXTS, value_of
 from patients.readers.moments import BadTime, hl7_moment, stated_offset, zone_of
 from patients.readers.ranges import limits
-from patients.rules.codemaps import SourceRules, normal_system
-from patients.rules.qualitative import coded_meaning
+from patients.rules.codemaps import SourceRules
 
 SPECIMEN_FIRST = frozenset({"R22", "R23"})
 RESULT_MESSAGES = frozenset({"ORU", "OUL", "OPU"})
-STATUSES = {
-    "F": "final", "V": "final", "B": "final", "U": "promote", "C": "corrected", "A": "amended",
-    "P": "preliminary", "S": "preliminary", "R": "unverified", "I": "pending", "O": "pending",
-    "X": "cancelled", "N": "not-asked", "D": "entered-in-error", "W": "entered-in-error",
-}  # fmt: skip
-ORDER_STATUSES = {**STATUSES, "A": "preliminary"}
-TEXTS = frozenset({"TX", "FT", "ST"})
-ATTACHMENTS = frozenset({"ED", "RP"})
 BySender = Callable[[str, str], SourceRules]
-CODED = frozenset({"CE", "CWE", "CNE", "CF", "IS", "ID"})
 
 
 def read(stream: BinaryIO, rules: SourceRules, by_sender: BySender | None = None) -> Iterator[Parcel]:
@@ -148,10 +140,10 @@ class _Reader:
         self, order: _Order, group: list[tuple[Segment, list[Segment]]], ordinals: dict[tuple[str, str], int]
     ) -> ResultEnvelope:
         obx = group[0][0]
-        codings, text = _codings(obx)
+        codings, text = codings_of(obx)
         code = codings[0] if codings else Coding("", "")
-        key = f"{code.system}|{code.code}", _plain(obx, 4)
-        value = _value([o for o, _ in group])
+        key = f"{code.system}|{code.code}", plain_of(obx, 4)
+        value = value_of([o for o, _ in group])
         if not value.joined:
             ordinals[key] = ordinals.get(key, 0) + 1
         collected, bad = self._collected(obx, order)
@@ -163,7 +155,7 @@ class _Reader:
             spoken=value.spoken,
             coded=value.coded,
             span=value.span,
-            unit=_unit(obx),
+            unit=unit_of(obx),
             collected=collected,
             bad_time=bad,
             reported_at=self._reported(obx, order),
@@ -174,8 +166,8 @@ class _Reader:
             method=obx.component(17, 2) or obx.component(17, 1),
             lab=obx.component(23, 1) or obx.component(15, 2) or obx.component(15, 1),
             note=_notes(group),
-            status=_status(obx, order.obr, value.text),
-            source_id=_identity(order.obr, key, 0 if value.joined else ordinals[key], collected),
+            status=status_of(obx, order.obr, value.text),
+            source_id=identity_of(order.obr, key, 0 if value.joined else ordinals[key], collected),
             named=order.named,
             attachment=obx.field(2).upper() in ATTACHMENTS,
             barred=self.barred,
@@ -229,54 +221,6 @@ def _joined(
     return groups
 
 
-def _codings(obx: Segment) -> tuple[tuple[Coding, ...], str]:
-    """OBX-3: the code, the alternate, and a second alternate, in this order; and the words for it."""
-    parts = obx.components(3) + [""] * 12
-    triples = [(parts[n], parts[n + 1], parts[n + 2]) for n in (0, 3, 9)]
-    found = tuple(Coding(normal_system(s, c), c, t) for c, t, s in triples if c)
-    return found, next((t for t in (parts[1], parts[4], parts[8]) if t), "")
-
-
-def _unit(obx: Segment) -> str:
-    """OBX-6: the alternate unit where it is stated to be UCUM, else the first that is given.
-
-    Many senders do not escape the caret of "10^3/uL": a ten alone is no unit.
-    """
-    parts = obx.components(6) + [""] * 6
-    if re.fullmatch(r"x?10", parts[0]) and re.match(r"\d+/", parts[1]):
-        return f"{parts[0]}^{parts[1]}"
-    if parts[3] and parts[5].upper() == "UCUM" and parts[2].upper() != "UCUM":
-        return parts[3]
-    return next((p for p in (parts[0], parts[1], parts[3], parts[4]) if p), "")
-
-
-def _status(obx: Segment, obr: Segment | None, value: str) -> str:
-    """OBX-11, else OBR-25 (whose A says "some results"); a value without any status is preliminary."""
-    told, ordered = obx.component(11, 1), obr.component(25, 1) if obr is not None else ""
-    if told:
-        return STATUSES.get(told.upper(), "unknown")
-    if ordered and ordered.upper() != "S":
-        return ORDER_STATUSES.get(ordered.upper(), "unknown")
-    return "preliminary" if value else "pending"
-
-
-def _identity(
-    obr: Segment | None, key: tuple[str, str], ordinal: int, collected: datetime | date | None
-) -> str:
-    """What stays the same when the laboratory reports this result again. `ordinal` is 0 for a text."""
-    order = ""
-    if obr is not None:
-        order = _plain(obr, 3) or _plain(obr, 2) or f"{_plain(obr, 4)}|{_plain(obr, 7)}"
-    instant = collected.astimezone(UTC) if isinstance(collected, datetime) else collected
-    told = (order, *key, str(ordinal or ""), instant.isoformat() if instant is not None else "")
-    return hashlib.sha256("\x1f".join(told).encode()).hexdigest()
-
-
-def _plain(segment: Segment, n: int) -> str:
-    """A field's components whatever the delimiters and the empty ones at its end."""
-    return "^".join(segment.components(n)).rstrip("^")
-
-
 def _notes(group: Sequence[tuple[Segment, list[Segment]]]) -> str:
     return "\n".join(
         hl7.unescape(text, n.marks) for _, notes in group for n in notes for text in n.repetitions(3)
@@ -296,61 +240,3 @@ def _raw_component(segment: Segment, n: int, c: int) -> str:
     found = segment.repetitions(n)
     parts = found[0].split(segment.marks.component) if found else []
     return parts[c - 1] if c <= len(parts) else ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Value:
-    """OBX-5: as received, in the common grammar, and what is wrong with it."""
-
-    text: str
-    spoken: str | None = None
-    coded: str = ""
-    span: tuple[str, str] | None = None
-    faults: tuple[str, ...] = ()
-    joined: bool = False
-
-
-def _value(group: Sequence[Segment]) -> _Value:
-    obx = group[0]
-    kind = obx.field(2).upper()
-    if kind in TEXTS:
-        lines = [hl7.unescape(r, o.marks) for o in group for r in (o.repetitions(5) or [""])]
-        return _Value(text="\n".join(lines).strip(), joined=True)
-    told = obx.repetitions(5)
-    if not told or kind in ATTACHMENTS:
-        return _Value(text="")
-    if len(told) > 1:
-        return _Value(text=hl7.unescape(obx.field(5), obx.marks).strip(), faults=("repeating-value",))
-    text = hl7.unescape(told[0], obx.marks).strip()
-    if kind == "SN":
-        return _structured(obx, text)
-    if kind == "NR":
-        low, high = (obx.components(5) + ["", ""])[:2]
-        return _Value(text=text, span=(low, high), faults=("value-unparseable",))
-    if kind in CODED:
-        return _coded(obx, text)
-    return _Value(text=text)
-
-
-def _structured(obx: Segment, text: str) -> _Value:
-    """SN: comparator, number, separator, number."""
-    comparator, first, separator, second = (obx.components(5) + ["", "", "", ""])[:4]
-    if comparator and (first or separator) and not re.fullmatch("[<>=≤≥]{1,2}", comparator):
-        return _Value(text=text, faults=("value-unparseable",))
-    if not separator:
-        return _Value(text=text, spoken=f"{comparator}{first}", faults=("sn-separator",) if second else ())
-    if separator == ":":
-        return _Value(text=text, spoken=f"{comparator}{first}:{second}")
-    if separator == "-":
-        return _Value(text=text, span=(first, second), faults=("value-unparseable",))
-    return _Value(text=text, faults=("sn-separator",))
-
-
-def _coded(obx: Segment, text: str) -> _Value:
-    """CE and its kin: a standard code where there is one, else the words, else the code itself."""
-    parts = obx.components(5) + [""] * 9
-    meanings = {m for m in (coded_meaning(parts[n + 2], parts[n]) for n in (0, 3)) if m}
-    spoken = parts[1] or parts[8] or parts[0] or parts[4] or parts[3]
-    if len(meanings) > 1:
-        return _Value(text=text, spoken=spoken, faults=("value-unparseable",))
-    return _Value(text=text, spoken=spoken, coded="".join(meanings))

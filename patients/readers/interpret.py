@@ -205,8 +205,9 @@ def _value(envelope: ResultEnvelope, analyte: Analyte, meaning: Meaning | None, 
         return Value(text=envelope.value)
     text = envelope.value if envelope.spoken is None else envelope.spoken
     if envelope.coded in CODED[analyte.kind]:
-        agrees = POLES.get(word_meaning(text) or "") in (None, POLES.get(envelope.coded))
-        return Value(text=envelope.value, code=envelope.coded, fault=None if agrees else "value-unparseable")
+        if POLES.get(word_meaning(text) or "") not in (None, POLES.get(envelope.coded)):
+            return Value(text=envelope.value, fault="value-unparseable")
+        return Value(text=envelope.value, code=envelope.coded)
     rule = meaning.value_rule if meaning else ""
     decimal = envelope.decimal or rules.decimal
     return replace(parse_value(text, analyte, decimal=decimal, rule=rule), text=envelope.value)

@@ -31,8 +31,9 @@ def rows(stream: BinaryIO) -> Generator[Sequence[str], None, None]:
         lines = _lines(text)
         header = next((line for line in lines if line.strip()), "")
         separator = max(SEPARATORS, key=header.count)
-        if header.strip().lower() in {f"sep={s}" for s in SEPARATORS}:
-            separator, header = header.strip()[-1], next(lines, "")
+        named = header.rstrip("\r\n")
+        if named.lower() in {f"sep={s}" for s in SEPARATORS}:
+            separator, header = named[-1], next(lines, "")
         yield from csv.reader(chain([header], lines), delimiter=separator, strict=True)
     except csv.Error as error:
         reason = "too-large" if "field limit" in str(error) else "unreadable"

@@ -56,7 +56,7 @@ def parse_value(text: str, analyte: Analyte, *, decimal: str = ".", rule: str = 
     number = _number(trimmed, analyte, decimal)
     if number is not None:
         return _by_cutoff(number, rule) or _judged(text, number, analyte)
-    code = meaning(trimmed)
+    code = meaning(trimmed, analyte.code)
     if code is not None and code in CODED[analyte.kind]:
         return Value(text=text, code=code)
     return Value(text=text, fault="value-unparseable")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from patients.models import CodeMap, QuarantineItem, Result
+from patients.models import CodeMap, QuarantineItem, Result, ResultHead
 from tests.factories.lab import ALT, AST, csv_of, make_source, row, take, waiting
 from tests.factories.people import PatientFactory, make_site, make_staff
 
@@ -130,15 +130,22 @@ def test_a_patient_of_another_site_cannot_be_named(ana: Client, site: Any):
     assert "Give a patient of this site." in answer.content.decode()
 
 
-def test_a_contradiction_shows_what_counts_now(ana: Client, site: Any, ada: Any):
+@pytest.mark.parametrize(("first", "then"), [("31", "62"), ("62", "31"), ("28", "56"), ("30", "57")])
+@pytest.mark.parametrize(("action", "counts"), [("accept", 1), ("discard", 0)])
+def test_of_two_contradicting_reports_the_chosen_one_counts(
+    ana: Client, site: Any, ada: Any, first: str, then: str, action: str, counts: int
+):
     source = make_source(site)
-    take(source, csv_of(row(ALT, "31")))
-    take(source, csv_of(row(ALT, "62")), name="again.csv")
+    take(source, csv_of(row(ALT, first)))
+    take(source, csv_of(row(ALT, then)), name="again.csv")
     item = waiting(reason="final-changed-without-correction")
     text = page(ana, at(item))
-    assert "What counts now" in text and "Alanine aminotransferase 31 U/L" in text
-    ana.post(at(item), {"action": "accept", "reason": "Confirmed by telephone"})
-    assert "62" in {r.value_text for r in Result.objects.filter(status="corrected")}
+    assert text.count("counts now") == text.count("this item</span>") == 1
+    assert f"{first} U/L</b>" in text and f"{then} U/L</b>" in text
+    ana.post(at(item), {"action": action, "reason": "Confirmed by telephone"})
+    head = ResultHead.objects.get(patient=ada)
+    assert Result.objects.get(pk=head.result).value_text == (first, then)[counts]
+    assert not head.conflict
 
 
 def test_what_was_discarded_stays_readable_with_who_when_and_why(ana: Client, site: Any, ada: Any):
@@ -224,3 +231,18 @@ def test_what_laboratories_send_is_shown_as_text(ana: Client, site: Any, ada: An
     for text in (page(ana, DESK), page(ana, at(waiting()))):
         assert "<script>alert" not in text
         assert "&lt;script&gt;alert" in text
+
+
+def test_today_counts_what_waits_and_leads_to_the_desk(ana: Client, site: Any, ada: Any):
+    assert "quarantine desk" not in page(ana, "/admin/today/")
+    take(make_source(site), csv_of(row("LALT"), row("LAST")))
+    text = page(ana, "/admin/today/")
+    assert "<b>2</b> On the quarantine desk" in text and 'href="/admin/desk/"' in text
+
+
+def test_the_patient_page_lists_what_waits_about_this_patient(ana: Client, site: Any, ada: Any):
+    other = PatientFactory(site=site, mrn="M2", family_name="Other")
+    take(make_source(site), csv_of(row("LALT"), row("LXYZ", who="M2,Other,1985-05-17")))
+    text = page(ana, f"/admin/patients/{ada.pk}/")
+    assert "Wait on the quarantine desk" in text and "LALT" in text and "LXYZ" not in text
+    assert "LXYZ" in page(ana, f"/admin/patients/{other.pk}/")

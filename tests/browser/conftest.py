@@ -33,7 +33,7 @@ STORIES = (
     "month_five",
     "died",
 )
-SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked"}
+SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked", "to file": "month_five"}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (e) => {
@@ -167,3 +167,43 @@ def _own(route: Any, own: str, blocked: list[str]) -> None:
     else:
         blocked.append(url)
         route.abort()
+
+
+def seed_desk(clinic: dict[str, UUID]) -> None:
+    """A desk with every sort of item, imports of several formats, a code map and a table mapping."""
+    from patients.models import CodeMap, Patient
+    from patients.services.mappings import save_table_mapping
+    from tests.factories import lab
+    from workflow.services import desk
+
+    patient = Patient.objects.select_related("site").get(pk=clinic["to file"])
+    source = lab.make_source(
+        patient.site, "northside-lab", sending_app="LAB", sending_facility="NORTH", mrn_authorities=["NORTH"]
+    )
+    if CodeMap.objects.filter(site=patient.site).exists():
+        return
+    who = f"{patient.mrn},{patient.family_name},{patient.birth_date}"
+    table = lab.make_source(patient.site, "northside-tables")
+    columns = {"mrn": "Patient number", "value": "Result", "collected_at": "Date", "code": "Test"}
+    save_table_mapping(
+        source=table,
+        name="weekly-panel",
+        columns=columns,
+        constants={"unit": "U/L"},
+        date_formats=["%d.%m.%Y"],
+    )
+    rows = [lab.row("LALT", str(20 + n), who=who, day=n + 1) for n in range(6)]
+    rows += [lab.row(lab.ALT, "31", "furlong", who, 9), lab.row(lab.AST, "99999999", who=who, day=10)]
+    rows += [lab.row(lab.ALT, "hemolysed", who=who, day=11), lab.row(lab.AST, "33", "mg/dL", who, 12)]
+    rows += [
+        lab.row(lab.ALT, "30", who="X77,Muster,1985-05-17", day=13),
+        lab.row(lab.ALT, "28", who=who, day=14),
+    ]
+    rows += [lab.row("UNKNOWN-LONG-CODE-WITH-A-LOT-OF-LETTERS-IN-IT", "12", who=who, day=15)]
+    lab.take(table, lab.csv_of(*rows), name="weekly panel of November, second version (final).csv")
+    lab.take(table, lab.csv_of(lab.row(lab.ALT, "56", who=who, day=14)), name="again.csv")
+    lab.take(table, b"name,result\nx,1\n", name="wrong columns.csv")
+    lab.take(source, lab.oru(patient, "H1", "31"), name="messages.hl7")
+    desk.save_code_map(source=table, system="", code="LGGT", analyte="GGT", by="ana")
+    item = lab.waiting(reason="implausible")
+    desk.resolve(item=item.pk, action="discard", reason="A sentinel, no value", by="ana")

@@ -41,3 +41,19 @@ def take(source: Source, data: bytes, name: str = "results.csv", **more: Any) ->
 def waiting(**only: Any) -> QuarantineItem:
     """The first waiting item."""
     return QuarantineItem.objects.filter(state="waiting", **only).order_by("received_at", "pk")[0]
+
+
+def oru(patient: Any, control: str, value: str) -> bytes:
+    """One HL7 message of two results: ALT as LOINC, and a test under the laboratory's own code."""
+    born = f"{patient.birth_date:%Y%m%d}"
+    segments = (
+        f"MSH|^~\\&|LAB|NORTH|DAYMARK|HTC|20261103101500||ORU^R01|{control}|P|2.5.1",
+        f"PID|1||{patient.mrn}^^^NORTH^MR||{patient.family_name}^{patient.given_name}||{born}|M",
+        "OBR|1||F100|PANEL^Liver panel^L|||20261103083000",
+        f"OBX|1|NM|1742-6^ALT^LN||{value}|U/L|7-45|N|||F|||20261103083000",
+        "OBX|2|NM|CH9^Factor IX activity chromogenic^L||41|%|50-150|L|||F|||20261103083000",
+        "PID|2||Z999^^^NORTH^MR||Nobody^Nora||19700101|F",
+        "OBR|1||F101|PANEL^Liver panel^L|||20261103083000",
+        "OBX|1|NM|1742-6^ALT^LN||44|U/L|7-45|N|||F|||20261103083000",
+    )
+    return "\r".join(segments).encode()

@@ -571,7 +571,7 @@ def test_nesting_is_read_or_refused(depth: int) -> None:
 
 
 def test_a_document_of_more_than_64_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("patients.readers.fhir.MAX_DOCUMENT", 1000)
+    monkeypatch.setattr("patients.readers.documents.MAX_DOCUMENT", 1000)
     with pytest.raises(Unreadable) as error:
         fhir(json_bytes(bundle(*[observation()] * 10)))
     assert error.value.reason == "too-large"
@@ -647,7 +647,7 @@ def test_many_lines_come_in_runs() -> None:
 
 
 def test_a_line_of_more_than_8_megabytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("patients.readers.fhir.MAX_LINE", 1000)
+    monkeypatch.setattr("patients.readers.documents.MAX_LINE", 1000)
     with pytest.raises(Unreadable) as error:
         ndjson(GOOD + b" " * 1000)
     assert error.value.reason == "too-large"

@@ -122,6 +122,12 @@ def test_a_message_without_end_is_too_large(monkeypatch: pytest.MonkeyPatch) -> 
         assert error.value.reason == "too-large"
 
 
+def test_a_message_of_too_many_segments_is_refused_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hl7, "MAX_SEGMENTS", 4)
+    found = parcels(ONE + message(obx(), obx()) + ONE)
+    assert [(p.rejected, p.reason) for p in found] == [(False, ""), (True, "too-large"), (False, "")]
+
+
 @pytest.mark.parametrize(
     "body", [b"OBX|" + b"x" * (4 << 20), b"x\r" * (1 << 17), b"OBR\r" * (1 << 15), b"\\T" * (1 << 18)]
 )

@@ -58,6 +58,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         groups=[desk_view.group(g) for g in found.rows] if waits else [],
         lines=[] if waits else [desk_view.line(i) for i in found.rows],
         pages=pages_of(request, found.total, number, more=found.more, noun="group" if waits else "item"),
+        several=len(only.sites) > 1,
         filtered=bool(only.source or only.reason or only.inbound or only.patient),
         **_filters(only),
     )
@@ -150,9 +151,7 @@ def _item(
     return framed(
         request,
         "workflow/desk_item.html",
-        f"{rules.reason_words(item.reasons[0])}: {desk_view.what(item)}"
-        if not _stranger(item)
-        else "Name the patient",
+        "Name the patient" if item.reasons[0] in rules.ABOUT_A_PERSON else desk_view.what(item),
         "desk",
         status,
         line=desk_view.line(item),
@@ -161,14 +160,10 @@ def _item(
         named=desk_view.named(item),
         place=desk_view.place(item),
         raw=desk_view.raw(item),
-        standing=[desk_view.counts_now(r) for r in selector.standing(item)],
+        beside=[desk_view.report(r) for r in selector.beside(item)],
         faults=summary(told, names, chosen.prefix if chosen else ""),
         **(_open(item, chosen, values or {}, told) if waits else {}),
     )
-
-
-def _stranger(item: Item) -> bool:
-    return item.reasons[0] in rules.ABOUT_A_PERSON
 
 
 def _open(

@@ -9,11 +9,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from patients.data import catalog
-from patients.models import Result
 from patients.rules.codemaps import LOINC
 from workflow.admin import marks
 from workflow.rules import desk as rules
-from workflow.selectors.desk import Group, Item
+from workflow.selectors.desk import Group, Item, Report
 
 WHERE = (
     ("message", "message"),
@@ -61,11 +60,12 @@ def what(item: Item) -> str:
 
 
 def code(item: Item) -> str:
-    """The code with the name of its system."""
-    if not item.code or item.reasons[0] in rules.ABOUT_A_PERSON:
+    """The code with the name of its system, where it says more than the text."""
+    if not item.code or item.reasons[0] in rules.ABOUT_A_PERSON or what(item) == item.code:
         return ""
-    system = "LOINC" if item.system == LOINC else item.system
-    return f"{system} {item.code}".strip()
+    if item.system == LOINC:
+        return f"LOINC {item.code}"
+    return f"code {item.code}, system {item.system}" if item.system else f"code {item.code}"
 
 
 def title(analyte: str | None) -> str:
@@ -112,7 +112,7 @@ def understood(item: Item) -> list[tuple[str, str]]:
 def _coded(body: Mapping[str, Any]) -> str:
     if body["titer"]:
         return f"{body['titer']['comparator'] or ''}1:{body['titer']['denominator']}"
-    return body["value_code"] or "not understood"
+    return body["value_code"] or ("not understood" if body["analyte"] else "")
 
 
 def _span(body: Mapping[str, Any]) -> str:
@@ -153,8 +153,14 @@ def raw(item: Item) -> str:
         return item.raw
 
 
-def counts_now(result: Result) -> str:
-    """A result that counts, in one line."""
-    told = f"{title(result.analyte)} {result.value_text} {result.unit_text}".strip()
-    status = result.status.replace("_", " ")
-    return f"{told}, {status}, collected {_day(result.collected_on)}, recorded {_day(result.recorded_at)}"
+def report(found: Report) -> dict[str, Any]:
+    """A recorded result in one line, and what it is to the item."""
+    row = found.result
+    status = row.status.replace("_", " ")
+    reported = f", reported {_day(row.reported_at)}" if row.reported_at else ""
+    return {
+        "value": f"{title(row.analyte)} {row.value_text} {row.unit_text}".strip(),
+        "detail": f"{status}, collected {_day(row.collected_on)}{reported}, recorded {_day(row.recorded_at)}",
+        "counts": found.counts,
+        "own": found.own,
+    }

@@ -55,6 +55,7 @@ def imports(request: HttpRequest) -> HttpResponse:
         lines=[import_view.line(i) for i in found.rows],
         sources=list(Source.objects.filter(site__in=sites).order_by("code").values_list("code", flat=True)),
         source=source,
+        several=len(sites) > 1,
         pages=pages_of(request, found.total, number, more=found.more, noun="import"),
     )
 

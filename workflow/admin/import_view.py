@@ -68,6 +68,8 @@ def report(found: Report) -> dict[str, Any]:
 def item(body: Mapping[str, Any], zone: str, patient: Patient | None) -> dict[str, Any]:
     """One item of an import: where it stood, what it said, what became of it."""
     code, where = body["code"], body["where"] or {}
+    value = f"{body['value_text'] or ''} {body['unit_text'] or ''}".strip()
+    read = f"{body['converted']['value']} {body['converted']['unit']}" if body["converted"] else ""
     return {
         "where": ", ".join(
             f"{word} {where[n]}" for n, word in desk_view.WHERE if where.get(n) not in (None, "")
@@ -76,8 +78,8 @@ def item(body: Mapping[str, Any], zone: str, patient: Patient | None) -> dict[st
         "reasons": ", ".join(reason_words(r) for r in body["reasons"]),
         "what": code["text"] or desk_view.title(body["analyte"]) or code["code"] or "not told",
         "code": code["code"] if code["text"] else "",
-        "value": f"{body['value_text'] or ''} {body['unit_text'] or ''}".strip(),
-        "read": f"{body['converted']['value']} {body['converted']['unit']}" if body["converted"] else "",
+        "value": value,
+        "read": read if read != value else "",
         "collected": desk_view.moment(body["collected_at"], zone) if body["collected_at"] else "",
         "patient": patient,
         "quarantine": body["quarantine"],

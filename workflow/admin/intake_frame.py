@@ -12,7 +12,7 @@ from patients.admin.roles import CARE, OPENS_ADMIN, holds
 from patients.errors import DomainError, Fault
 from patients.rules.words import counted
 from workflow.admin.forms import Field
-from workflow.admin.pages import page
+from workflow.admin.frame import page
 
 PAGES = (
     ("desk", "Quarantine desk", CARE),

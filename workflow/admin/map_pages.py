@@ -63,6 +63,7 @@ def code_maps(request: HttpRequest) -> HttpResponse:
         sources=[s.code for s in selector.sources(sites)],
         source=source,
         text=text,
+        several=len(sites) > 1,
         pages=pages_of(request, found.total, number, more=found.more, noun="code map"),
     )
 

@@ -58,9 +58,17 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 def table_mappings(request: HttpRequest) -> HttpResponse:
     """Every table mapping, by source and name."""
     require(request, OPENS_ADMIN)
-    rows = selector.table_mappings(sites_of(request, OPENS_ADMIN))
+    sites = sites_of(request, OPENS_ADMIN)
+    rows = selector.table_mappings(sites)
     lines = [{"row": m, "columns": [(WORDS.get(n, n), c) for n, c in m.columns.items()]} for m in rows]
-    return framed(request, "workflow/table_mappings.html", "Table mappings", "table-mappings", lines=lines)
+    return framed(
+        request,
+        "workflow/table_mappings.html",
+        "Table mappings",
+        "table-mappings",
+        lines=lines,
+        several=len(sites) > 1,
+    )
 
 
 def new(request: HttpRequest) -> HttpResponse:

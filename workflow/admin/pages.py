@@ -18,7 +18,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require, sites_of
 from patients.errors import DomainError, Fault
 from patients.models import Patient, Site
 from patients.rules.words import counted
@@ -27,6 +27,7 @@ from workflow.admin.forms import FORMS, Form
 from workflow.admin.frame import faults_of, page, visible
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
+from workflow.selectors.desk import waiting_count
 from workflow.services import intake
 
 PER_PAGE = 50
@@ -84,6 +85,7 @@ def today(request: HttpRequest) -> HttpResponse:
         wanted=wanted,
         here=here,
         updated=_clock(now, sites),
+        on_desk=waiting_count(sites_of(request, CARE)),
     )
 
 

@@ -74,8 +74,8 @@ _SENTENCES = {
     "status-unverified": "Nothing to do yet: the final report takes it off the desk. Accept it only if the "
     "laboratory confirms the value.",
     "status-unknown": "Ask the laboratory what this status means. Accept it only if the value is final.",
-    "final-changed-without-correction": "A final result was sent again with another value, not marked as a "
-    "correction. Ask the laboratory: accept makes this one count, discard keeps the one that counts now.",
+    "final-changed-without-correction": "Two final reports of one result differ, and neither is marked as a "
+    "correction. Ask the laboratory: accept makes this one count, discard makes the other one count.",
     "duplicate-suspect": "The same patient, analyte, value and time as a result that counts already. Discard it, "
     "or accept it if it is a second sample.",
     "charset-unknown": "The message names a character set that is not known. Ask the laboratory to send it again "

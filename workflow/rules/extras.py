@@ -147,8 +147,8 @@ def liver_cancer_risk(protocol: Protocol, facts: PatientFacts) -> str | None:
     if not risk:
         return None
     said = facts.attested(risk["attestation"])
-    if said is not None:
-        return f"risk attested on {said.on.isoformat()}" if said.value else None
+    if said is not None and said.value:
+        return f"risk attested on {said.on.isoformat()}"
     for analyte in risk["positive"]:
         for row in facts.of(analyte):
             if row.final and (

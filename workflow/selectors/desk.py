@@ -18,6 +18,7 @@ from django.db.models.functions import Cast
 from patients.models import Patient, QuarantineItem, Result, ResultHead
 from patients.readers import wire
 from patients.readers.envelope import Named, ResultEnvelope
+from patients.rules.versions import FINAL
 from patients.selectors.matching import agrees, candidates
 from workflow.rules import desk as rules
 
@@ -72,6 +73,7 @@ class Item:
     where: Mapping[str, Any]
     raw: str
     lineage: UUID | None
+    result: UUID | None
     person: str
     received_at: datetime
     state: str
@@ -242,16 +244,32 @@ def _candidate(row: Patient, named: Named) -> Candidate:
     )  # fmt: skip
 
 
-def standing(item: Item) -> list[Result]:
-    """What counts now where this item contradicts or repeats it; two queries, none for other reasons."""
-    if item.lineage is None or item.patient is None:
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A recorded result beside an item: whether it counts now, and whether it is the item's own."""
+
+    result: Result
+    counts: bool
+    own: bool
+
+
+def beside(item: Item) -> list[Report]:
+    """The results that an item contradicts or repeats, its own one too; three queries, none for other reasons."""
+    if item.lineage is None or item.result is None:
         return []
     head = ResultHead.objects.filter(lineage=item.lineage).first()
     if head is None:
         return []
-    alike = Q(likeness=head.likeness, analyte=head.analyte) if head.suspect else Q(lineage=head.lineage)
-    heads = ResultHead.objects.filter(alike, patient=item.patient, active=True, suspect=False)
-    return list(Result.objects.filter(pk__in=heads.values("result")).order_by("recorded_at"))
+    same = {"likeness": head.likeness} if head.suspect else {"lineage": head.lineage}
+    heads = ResultHead.objects.filter(patient=item.patient, active=True, suspect=False, **same).values(
+        "result"
+    )
+    counting = set(heads.values_list("result", flat=True))
+    wanted = Q(pk__in=[*counting, item.result])
+    if not head.suspect:
+        wanted |= Q(lineage=head.lineage, status__in=sorted(FINAL))
+    rows = Result.objects.filter(wanted).order_by("recorded_at", "pk")
+    return [Report(r, r.pk in counting, r.pk == item.result) for r in rows]
 
 
 def _items(rows: QuerySet[QuarantineItem]) -> list[Item]:
@@ -268,7 +286,7 @@ def _item(row: QuarantineItem) -> Item:
         patient=row.patient_id, patient_code=row.patient.code if row.patient else "",
         patient_site=row.patient.site_id if row.patient else None,
         reasons=tuple(row.reasons), system=row.system, code=row.code, text=row.body["code"]["text"] or "",
-        said=said, body=row.body, where=row.where, raw=row.raw, lineage=row.lineage, person=row.person,
+        said=said, body=row.body, where=row.where, raw=row.raw, lineage=row.lineage, result=row.result, person=row.person,
         received_at=row.received_at, state=row.state, ended_at=row.resolved_at, ended_by=row.resolved_by,
         ended_as=row.resolved_action, ended_why=row.resolved_reason,
     )  # fmt: skip

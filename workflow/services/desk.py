@@ -239,7 +239,7 @@ def _discard(given: _Given) -> Counter[str]:
     waiting.end([row], at=given.at, by=given.by, action="discard", reason=given.reason, state="discarded")
     if row.patient_id is not None:
         intake.settled(patient=row.patient_id, lineage=row.lineage if row.reason == waiting.CONFLICT else None,
-                       reason=given.reason, by=given.by, at=given.at)  # fmt: skip
+                       reason=given.reason, by=given.by, at=given.at, discarded=row.result)  # fmt: skip
     return Counter(discarded=1)
 
 

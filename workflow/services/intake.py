@@ -16,6 +16,7 @@ from patients.models import Inbound, Result, ResultHead, Source
 from patients.readers.envelope import Coding, ResultEnvelope
 from patients.readers.interpret import interpret
 from patients.rules.codemaps import LOINC, SourceRules, normal_system
+from patients.rules.versions import FINAL
 from patients.services.shapes import checked, checked_list
 from workflow.services import shapes
 from workflow.services.door import the_door
@@ -85,16 +86,33 @@ def confirm_result(
         return Store(entry).again(result, status=status, reason=reason, accepted=accepted)
 
 
-def settled(*, patient: UUID, lineage: UUID | None, reason: str, by: str, at: datetime | None = None) -> None:
+def settled(
+    *,
+    patient: UUID,
+    lineage: UUID | None,
+    reason: str,
+    by: str,
+    discarded: UUID | None = None,
+    at: datetime | None = None,
+) -> None:
     """Something that waited about the patient was put away: decides again.
 
-    With `lineage`, of two contradicting final reports the one that counts is confirmed by a person.
+    With `lineage`, of two contradicting final reports the one that is not `discarded` is confirmed by a person,
+    whichever of them counted until now.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
         entry.changed = True
         head = ResultHead.objects.filter(lineage=lineage, conflict=True).first() if lineage else None
         if head is not None:
-            Store(entry).again(head.result, status="corrected", reason=reason)
+            Store(entry).again(_kept(head, discarded), status="corrected", reason=reason)
+
+
+def _kept(head: ResultHead, discarded: UUID | None) -> UUID:
+    """The version that stays: the one that counts, or when that one is put away, the last other final one."""
+    if head.result != discarded:
+        return head.result
+    others = Result.objects.filter(lineage=head.lineage, status__in=FINAL).exclude(pk=discarded)
+    return others.order_by("-recorded_at", "-pk").values_list("pk", flat=True)[0]
 
 
 def _envelope(fields: Mapping[str, Any]) -> ResultEnvelope:

@@ -40,6 +40,12 @@ def day(value: date | str | None) -> str:
 
 
 @register.filter
+def on(value: datetime, zone: str) -> str:
+    """The day of an instant in a time zone."""
+    return day(value.astimezone(ZoneInfo(zone)).date())
+
+
+@register.filter
 def at(value: datetime | None, zone: str) -> str:
     """3 Dec 08:30 in a time zone."""
     if value is None:
