@@ -53,7 +53,7 @@ def messages(inbound: UUID) -> Messages:
         ]
     )
     first = found[0] if found else {"total": 0, "refused": 0}
-    return Messages(first["total"], first["refused"], found)
+    return Messages(first["total"], first["refused"], [dict(row) for row in found])
 
 
 def items(inbound: UUID, disposition: str = "", number: int = 1) -> Page:
