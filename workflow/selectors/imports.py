@@ -47,13 +47,13 @@ def messages(inbound: UUID) -> Messages:
         refused=Window(Count(Case(When(bad, then=Value(1))))),
         order=Case(When(bad, then=Value(0)), default=Value(1)),
     )
-    found: list[Any] = list(
+    found = list(
         rows.order_by("order", "index").values("index", "control_id", "ack", "reason", "total", "refused")[
             :MESSAGES
         ]
     )
-    first = found[0] if found else {"total": 0, "refused": 0}
-    return Messages(first["total"], first["refused"], [dict(row) for row in found])
+    first: Any = found[0] if found else {"total": 0, "refused": 0}
+    return Messages(first["total"], first["refused"], [dict(r) for r in found])
 
 
 def items(inbound: UUID, disposition: str = "", number: int = 1) -> Page:
