@@ -7,13 +7,11 @@ changes nothing, so a table can be mended and sent again as often as needed.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import transaction
 from rest_framework import serializers
@@ -23,6 +21,7 @@ from outcomes.services.shapes import PatientIn
 from patients import access
 from patients.errors import DomainError, Fault, Invalid
 from patients.models import Patient, Site
+from patients.readers.moments import with_offset
 from patients.readers.records import Record
 from patients.services.shapes import Day, Instant, Strict, checked
 from workflow.services import facts, infusions
@@ -32,7 +31,6 @@ KINDS = {
     "patients": "", "bleeds": "bleeds", "factor_uses": "factor-uses", "regimens": "regimens", "infusions": "",
 }  # fmt: skip
 WHO = ("mrn", "family_name", "birth_date")
-LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)")
 RECORDED, DUPLICATE, REFUSED = "recorded", "duplicate", "refused"
 
 
@@ -181,26 +179,6 @@ class _Taker:
             return Taken(record, DUPLICATE)
         infusions.record(patient=patient, fields=fields, by=self.by, at=self.at)
         return Taken(record, RECORDED)
-
-
-def with_offset(text: str, timezone: str) -> str:
-    """A local time with the offset of the zone on that day; as it is when the clock shows it twice or never.
-
-    >>> with_offset("2026-07-01 08:00", "Europe/Berlin"), with_offset("2026-03-29T02:30", "Europe/Berlin")
-    ('2026-07-01T08:00:00+02:00', '2026-03-29T02:30')
-    """
-    found = LOCAL.fullmatch(text)
-    if found is None:
-        return text
-    try:
-        naive = datetime.fromisoformat(f"{found[1]}T{found[2]}")
-    except ValueError:
-        return text
-    first, second = (naive.replace(tzinfo=ZoneInfo(timezone), fold=fold) for fold in (0, 1))
-    certain = (
-        first.utcoffset() == second.utcoffset() and first.astimezone(UTC).astimezone(first.tzinfo) == first
-    )
-    return first.isoformat() if certain else text
 
 
 def _shape(kind: str) -> type[Strict]:

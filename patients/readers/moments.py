@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 HL7 = re.compile(r"(\d{4})(\d\d)(\d\d)(?:(\d\d)(\d\d)(?:(\d\d)(?:\.(\d{1,6})\d*)?)?)?\s*([+-]\d{4})?")
 ISO = re.compile(r"(?:\d{4}-\d\d-\d\d|\d{8})([T ]\d\d:?\d\d.*)?")
+LOCAL = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)")
 FHIR = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)")
 
 
@@ -120,3 +121,23 @@ def formed_moment(text: str, form: str, zone: tzinfo) -> datetime | date:
 def zone_of(name: str) -> ZoneInfo:
     """The IANA time zone of that name."""
     return ZoneInfo(name)
+
+
+def with_offset(text: str, timezone: str) -> str:
+    """A local time with the offset of the zone on that day; as it is when the clock shows it twice or never.
+
+    >>> with_offset("2026-07-01 08:00", "Europe/Berlin"), with_offset("2026-03-29T02:30", "Europe/Berlin")
+    ('2026-07-01T08:00:00+02:00', '2026-03-29T02:30')
+    """
+    found = LOCAL.fullmatch(text)
+    if found is None:
+        return text
+    try:
+        naive = datetime.fromisoformat(f"{found[1]}T{found[2]}")
+    except ValueError:
+        return text
+    first, second = (naive.replace(tzinfo=ZoneInfo(timezone), fold=fold) for fold in (0, 1))
+    certain = (
+        first.utcoffset() == second.utcoffset() and first.astimezone(UTC).astimezone(first.tzinfo) == first
+    )
+    return first.isoformat() if certain else text

@@ -127,6 +127,8 @@ def create_source(
     default_uln: Mapping[str, str] | None = None,
     sending_app: str = "",
     sending_facility: str = "",
+    decimal: str = ".",
+    iso_times: bool = False,
 ) -> Source:
     """Makes a laboratory source of a site, or returns the one with this code."""
     zone = timezone or site.timezone
@@ -140,6 +142,8 @@ def create_source(
             "default_uln": dict(default_uln or {}),
             "sending_app": sending_app,
             "sending_facility": sending_facility,
+            "decimal": decimal,
+            "iso_times": iso_times,
         },
     )
     return source

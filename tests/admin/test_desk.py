@@ -52,7 +52,7 @@ def test_one_map_reads_all_of_them_again_and_says_what_became_of_them(ana: Clien
     source = make_source(site)
     take(source, csv_of(*(row("LALT", day=d) for d in (1, 2, 3)), row("LALT", unit="furlong", day=4)))
     item = waiting()
-    assert "reads 4 items again" in page(ana, at(item))
+    assert "for every item of this source with this code, 4 now" in page(ana, at(item))
     sent = {"action": "map", "analyte": "ALT", "reason": "Their code for ALT"}
     answer = ana.post(at(item), sent, follow=True)
     assert "Code mapped. 4 items read again: 3 became results, 1 still waits." in answer.content.decode()
@@ -83,7 +83,7 @@ def test_faults_stand_beside_their_fields_and_keep_what_was_typed(ana: Client, s
     text = answer.content.decode()
     assert answer.status_code == 422
     assert 'href="#map-reason"' in text and 'id="map-reason-fault"' in text
-    assert 'href="#map-factor"' in text
+    assert 'href="#map-factor"' in text and 'href="#map-analyte"' in text
     assert "Say why in one sentence." in text
     assert 'value="many"' in text
     assert not CodeMap.objects.exists()
@@ -112,7 +112,7 @@ def test_a_stranger_is_named_by_choice_or_by_code(ana: Client, site: Any, ada: A
     item = waiting()
     shown = page(ana, at(item))
     assert "same family name, date of birth" in shown
-    assert "reads 2 items again" in shown
+    assert "for 2 items about this person" in shown
     sent = {"action": "assign_patient", "patient": "other", "other": "nobody", "reason": "Old number"}
     refused = ana.post(at(item), sent)
     assert refused.status_code == 422

@@ -16,8 +16,8 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 
 from outcomes.services import takeover
-from outcomes.services.takeover import with_offset
 from patients.models import Attestation, Bleed, FactorUse, Patient, Regimen, Result, Site
+from patients.readers.moments import with_offset
 from tests.factories.people import PatientFactory, make_site
 from tests.services.ready import DAY0, ready_patient
 from workflow.models import Act, Infusion, Pathway

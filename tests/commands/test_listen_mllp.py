@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connection
 
-from patients.access import everywhere
+from patients.access import as_owner, everywhere
 from patients.models import Blob, Inbound, Patient, QuarantineItem, Result, Source
 from tests.commands.running import lab, started, until
 from workflow.management import mllp
@@ -381,6 +381,22 @@ def test_no_acceptance_while_the_database_is_away(
         assert verdict(sender.send(oru(patient, 1))) == ("AA", "id-1")
         sender.close()
     assert counted()[1] == 1
+
+
+def test_a_database_session_that_is_cut_costs_no_message(patient: Patient) -> None:
+    cut = "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> %s"
+    with listening() as (port, _):
+        sender = Sender(port)
+        for number in range(3):
+            answer = sender.send(oru(patient, number))
+            if verdict(answer)[0] == "AR":
+                assert answer[1][3] == "try-again"
+                answer = sender.send(oru(patient, number))
+            assert verdict(answer) == ("AA", f"id-{number}")
+            with as_owner(), connection.cursor() as cursor:
+                cursor.execute(cut, [cursor.connection.info.backend_pid])
+                assert cursor.fetchall()
+    assert counted()[1] == 3
 
 
 def test_a_fault_of_ours_is_no_acceptance_and_names_nobody(

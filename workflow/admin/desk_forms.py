@@ -10,12 +10,14 @@ from uuid import UUID
 from django.http import QueryDict
 
 from patients.data import catalog
-from patients.errors import Invalid
+from patients.errors import Fault, Invalid
 from patients.models import Patient
 from patients.rules.codemaps import UNTRACKED
+from patients.services.shapes import checked
 from workflow.admin.forms import Choices, Field
 from workflow.rules import desk as rules
 from workflow.selectors.desk import Item
+from workflow.services.intake_shapes import ResolveIn
 
 OTHER = "other"
 REASON = Field("reason", "Reason", "area", "One sentence; it is kept with the decision.")
@@ -89,14 +91,29 @@ DECISIONS = {
 
 
 def read(decision: Decision, posted: QueryDict, item: Item) -> dict[str, Any]:
-    """The public JSON shape of a posted decision; what was left empty is left out."""
-    typed = {f.name: posted.get(f.name, "").strip() for f in decision.fields}
-    typed |= {"action": decision.action, "value_rule": with_cutoff(typed.pop("cutoff", ""))}
+    """The checked fields of a posted decision. Raises Invalid naming every fault of the form."""
+    faults: list[Fault] = []
+    try:
+        fields = checked(ResolveIn, _typed(decision, posted))
+    except Invalid as error:
+        faults += error.faults
     if decision.action == rules.ASSIGN:
-        typed["patient"] = _patient(
-            typed["patient"], posted.get("other", "").replace("\x00", "").strip(), item
-        )
-    return {name: value for name, value in typed.items() if value}
+        try:
+            patient = _patient(posted.get("patient", ""), posted.get("other", ""), item)
+        except Invalid as error:
+            faults += error.faults
+    if faults:
+        raise Invalid.of(*faults)
+    return fields | ({"patient": patient} if decision.action == rules.ASSIGN else {})
+
+
+def _typed(decision: Decision, posted: QueryDict) -> dict[str, Any]:
+    """The public JSON shape; an optional field that was left empty is left out."""
+    typed = {f.name: posted.get(f.name, "").strip() for f in decision.fields if f.kind != "people"}
+    rule = with_cutoff(typed.pop("cutoff", ""))
+    needed = {f.name for f in decision.fields if not f.optional}
+    left = {name: value for name, value in typed.items() if value or name in needed}
+    return left | {"action": decision.action} | ({"value_rule": rule} if rule else {})
 
 
 def with_cutoff(text: str) -> str:
@@ -104,23 +121,24 @@ def with_cutoff(text: str) -> str:
     return f"cutoff:{text}" if text else ""
 
 
-def _patient(chosen: str, typed: str, item: Item) -> str:
+def _patient(chosen: str, text: str, item: Item) -> UUID:
     """The chosen patient's id; one who is not in the list is found by code or number at the item's site."""
+    typed = text.replace("\x00", "").strip()
     if chosen != OTHER and (chosen or not typed):
         return _known(chosen)
     here = Patient.objects.filter(site_id=item.site, merged_into__isnull=True)
     found = list((here.filter(code__iexact=typed) | here.filter(mrn=typed)).distinct()[:2]) if typed else []
     if len(found) != 1:
-        text = f"No patient of {item.site_name} has the code or number “{typed}”." if typed else ""
-        raise Invalid.at("/patient", "unknown", text or "Give the code or number of the other patient.")
-    return str(found[0].pk)
+        told = f"No patient of {item.site_name} has the code or number “{typed}”." if typed else ""
+        raise Invalid.at("/patient", "unknown", told or "Give the code or number of the other patient.")
+    return found[0].pk
 
 
-def _known(chosen: str) -> str:
+def _known(chosen: str) -> UUID:
     if not chosen:
         raise Invalid.at("/patient", "required", "Choose the patient.")
     try:
-        return str(UUID(chosen))
+        return UUID(chosen)
     except ValueError as error:
         raise Invalid.at("/patient", "unknown", "Choose one of the patients.") from error
 

@@ -16,7 +16,6 @@ from patients.admin.roles import CARE, require, sites_of
 from patients.data import catalog
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Source
-from patients.services.shapes import checked
 from workflow.admin import desk_forms, desk_view
 from workflow.admin.desk_forms import DECISIONS, Decision
 from workflow.admin.intake_frame import (
@@ -33,7 +32,6 @@ from workflow.rules import desk as rules
 from workflow.selectors import desk as selector
 from workflow.selectors.desk import Filter, Item
 from workflow.services import desk as service
-from workflow.services.intake_shapes import ResolveIn
 
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:
@@ -122,7 +120,7 @@ def item_page(request: HttpRequest, item: UUID) -> HttpResponse:
 
 def _decide(request: HttpRequest, item: Item, decision: Decision) -> HttpResponse:
     try:
-        fields = checked(ResolveIn, desk_forms.read(decision, request.POST, item))
+        fields = desk_forms.read(decision, request.POST, item)
         counts = service.resolve(item=item.id, by=request.user.get_username(), at=timezone.now(), **fields)
     except DomainError as error:
         faults = _placed(faults_of(error))
@@ -166,6 +164,15 @@ def _item(
     )
 
 
+def reach_words(action: str, item: Item, reach: Mapping[str, int]) -> str:
+    """Which items a decision is about; without a source there is nothing to tell its like by."""
+    if action == rules.MAP and item.source and item.code:
+        return f"for every item of this source with this code, {reach[action]} now"
+    if action == rules.ASSIGN and item.source and reach[action] > 1:
+        return f"for {reach[action]} items about this person"
+    return "for this item only"
+
+
 def _open(
     item: Item, chosen: Decision | None, values: Mapping[str, str], faults: Iterable[Fault]
 ) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def _open(
                 "decision": decision,
                 "fields": shown(decision.fields, typed, wrong if mine else {}, decision.prefix),
                 "open": mine or (chosen is None and action == suggestion.action),
-                "reach": reach.get(action, 1),
+                "reach": reach_words(action, item, reach),
                 "other": typed.get("other", ""),
                 "fault": wrong.get("action", "") if mine else "",
             }

@@ -52,8 +52,8 @@ def messages(inbound: UUID) -> Messages:
             :MESSAGES
         ]
     )
-    first = found[0] if found else {"total": 0, "refused": 0}
-    return Messages(first["total"], first["refused"], found)
+    first: Any = found[0] if found else {"total": 0, "refused": 0}
+    return Messages(first["total"], first["refused"], [dict(r) for r in found])
 
 
 def items(inbound: UUID, disposition: str = "", number: int = 1) -> Page:

@@ -15,8 +15,10 @@ class ResolveIn(Strict):
     """One decision about a waiting item; `reason` is kept in its record."""
 
     action = serializers.ChoiceField(choices=ACTIONS)
-    reason = Text(max_length=2000, error_messages={"required": "Say why in one sentence."})
-    analyte = Text(required=False, max_length=16)
+    reason = Text(
+        max_length=2000, error_messages=dict.fromkeys(("required", "blank"), "Say why in one sentence.")
+    )
+    analyte = Text(required=False, max_length=16, error_messages={"blank": "Choose what the code means."})
     patient = serializers.UUIDField(required=False)
     unit = Text(required=False, allow_blank=True, max_length=64)
     factor = Number(required=False, allow_null=True)

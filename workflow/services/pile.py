@@ -71,13 +71,16 @@ class Pile:
         with connection.cursor() as cursor:
             cursor.execute("create index on import_pile (patient, number)")
             cursor.execute("analyze import_pile")
-            last: tuple[UUID, int] = (NOBODY, -1)
-            while rows := self._page(last):
-                yield from _runs(_read(row) for row in rows)
-                last = rows[-1][0], rows[-1][1]
+        yield from _runs(_read(row) for row in self._rows())
+
+    def _rows(self) -> Iterator[tuple[UUID, int, str, str]]:
+        last: tuple[UUID, int] = (NOBODY, -1)
+        while rows := self._page(last):
+            yield from rows
+            last = rows[-1][0], rows[-1][1]
 
     def _page(self, last: tuple[UUID, int]) -> list[tuple[UUID, int, str, str]]:
-        """The next items after a place; a page may end inside a patient, who is then decided twice."""
+        """The next items after a place."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "select patient, number, stranger, item from import_pile where (patient, number) > (%s, %s)"

@@ -22,6 +22,8 @@ class Command(OperatorCommand):
         parser.add_argument("--default-uln", action="append", default=[], metavar="ANALYTE=NUMBER")
         parser.add_argument("--sending-app", default="")
         parser.add_argument("--sending-facility", default="")
+        parser.add_argument("--decimal", default=".", choices=(".", ","), help="the decimal sign of its values")
+        parser.add_argument("--iso-times", action="store_true", help="HL7 times may be ISO 8601 text")
 
     def run(self, **options: Any) -> None:
         site = Site.objects.filter(code=options["site"]).first()
@@ -36,5 +38,7 @@ class Command(OperatorCommand):
             default_uln={analyte: number for analyte, _, number in pairs},
             sending_app=options["sending_app"],
             sending_facility=options["sending_facility"],
+            decimal=options["decimal"],
+            iso_times=options["iso_times"],
         )
         self.stdout.write(f"{source.code} {source.pk}")
