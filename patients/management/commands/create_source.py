@@ -22,7 +22,9 @@ class Command(OperatorCommand):
         parser.add_argument("--default-uln", action="append", default=[], metavar="ANALYTE=NUMBER")
         parser.add_argument("--sending-app", default="")
         parser.add_argument("--sending-facility", default="")
-        parser.add_argument("--decimal", default=".", choices=(".", ","), help="the decimal sign of its values")
+        parser.add_argument(
+            "--decimal", default=".", choices=(".", ","), help="the decimal sign of its values"
+        )
         parser.add_argument("--iso-times", action="store_true", help="HL7 times may be ISO 8601 text")
 
     def run(self, **options: Any) -> None:
