@@ -176,7 +176,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["patients.api.permissions.MatrixPermission"],
     "DEFAULT_PAGINATION_CLASS": "patients.api.paging.Pages",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "config.problems.handler",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",

@@ -6,6 +6,7 @@ gets 403. At a foreign site an object is 404 for everybody, before the role is l
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,13 +16,19 @@ from django.urls import reverse
 
 from outcomes.services import cohort
 from patients import matrix
-from patients.models import ROLES, Result
+from patients.models import ROLES, Inbound, QuarantineItem, Result
 from patients.services import sites
+from patients.services.sites import create_source
 from tests.api.conftest import World, client_of, ok
+from tests.factories.messages import oru
 from workflow.models import Alert, TaskDue
+from workflow.services import imports
 
 SITE_ROLES = tuple(r for r in ROLES if r != "payer_analyst")
-LISTS = ("api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts", "api:overrides")
+LISTS = (
+    "api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts", "api:overrides", "api:imports",
+    "api:quarantine", "api:code-maps", "api:table-mappings",
+)  # fmt: skip
 DENIED, MISSING = 403, 404
 CASES = [
     (name, method)
@@ -52,6 +59,8 @@ class Objects:
         by_noun = {
             "result": lambda: {"result": Result.objects.filter(analyte="ALT")[0].pk},
             "task": lambda: {"task": TaskDue.objects.filter(kind="liver-panel")[0].pk},
+            "import": lambda: {"inbound": Inbound.objects.get().pk},
+            "quarantine": lambda: {"item": QuarantineItem.objects.get().pk},
             "alert": lambda: {"alert": Alert.objects.filter(state="open")[0].pk},
         }
         noun = name.removeprefix("api:").split("-")[0]
@@ -64,6 +73,11 @@ def objects(world: World) -> Objects:
     patient = world.told(cohort.alert_open)
     order = {"started_on": "2027-03-01", "template": "default"}
     made = world.api("clinician").post(reverse("api:steroid-courses", kwargs={"patient": patient}), order)
+    source = create_source(code="lab", site=world.north)
+    importer = world.user("lab_importer").username
+    stream = io.BytesIO(oru("NM|X1^What^L||1|U/L|||||F", mrn="nobody"))
+    kept = imports.keep(name="f", stream=stream, site=world.north.pk, source=source, by=importer)
+    imports.run(inbound=kept)
     return Objects(world, patient, ok(made, 201)["id"])
 
 

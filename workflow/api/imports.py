@@ -9,6 +9,7 @@ from uuid import UUID
 from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -30,9 +31,17 @@ WHOLE = frozenset({"coordinator", "clinician", "auditor"})
 OPTIONS = [OpenApiParameter(name, str) for name in uploads.FIELDS]
 
 
+class AnyFormat(DefaultContentNegotiation):
+    """`format` names the format of the file that is sent, not that of the answer."""
+
+    def filter_renderers(self, renderers: Any, format: str) -> Any:
+        return renderers
+
+
 class Imports(ApiView):
     """The imports of the person's sites; `POST` takes a file and answers for each of its items."""
 
+    content_negotiation_class = AnyFormat
     parser_classes = uploads.PARSERS  # type: ignore[assignment]
 
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="imports_list")
@@ -87,11 +96,13 @@ class ImportView(ApiView):
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        found = _mine(self).select_related("source", "blob").filter(pk=kwargs["inbound"]).first()
+        found = Inbound.objects.select_related("source", "blob").filter(pk=kwargs["inbound"]).first()
         if found is None:
             raise NotFound("There is no such import.")
         self.inbound = found
         self.require_at(found.site_id)
+        if not self.principal().at(found.site_id) & WHOLE and found.by != self.by():
+            raise NotFound("There is no such import.")
 
 
 class ImportDetail(ImportView):
