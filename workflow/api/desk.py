@@ -15,11 +15,11 @@ from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
 from patients.errors import Forbidden, Invalid, Malformed, NotFound
 from patients.models import CodeMap, QuarantineItem, Source, TableMapping
-from patients.services import sources
+from patients.services.mappings import save_table_mapping
 from patients.services.shapes import checked
 from workflow.api.hidden import DESK
 from workflow.selectors import inbound as selector
-from workflow.services import desk, shapes
+from workflow.services import desk, intake_shapes
 
 FILTERS = {
     "source": "source__code",
@@ -76,10 +76,12 @@ class QuarantineDetail(DeskView):
 
 
 class Resolve(DeskView):
-    @extend_schema(request=shapes.ResolveIn, responses=OpenApiTypes.OBJECT, operation_id="quarantine_resolve")
+    @extend_schema(
+        request=intake_shapes.ResolveIn, responses=OpenApiTypes.OBJECT, operation_id="quarantine_resolve"
+    )
     @idempotent
     def post(self, request: Request, item: UUID) -> Response:
-        fields = checked(shapes.ResolveIn, request.data)
+        fields = checked(intake_shapes.ResolveIn, request.data)
         replayed = desk.resolve(item=item, by=self.by(), **fields)
         self.item.refresh_from_db()
         return Response({**selector.desk_row(self.item), "replayed": dict(replayed)})
@@ -113,13 +115,13 @@ class CodeMaps(SourceRows):
         return page_of(request, rows, lambda page: [selector.code_map_json(r) for r in page])
 
     @extend_schema(
-        request=shapes.CodeMapIn, responses={201: OpenApiTypes.OBJECT}, operation_id="code_maps_create"
+        request=intake_shapes.CodeMapIn, responses={201: OpenApiTypes.OBJECT}, operation_id="code_maps_create"
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        fields = checked(shapes.CodeMapIn, request.data)
+        fields = checked(intake_shapes.CodeMapIn, request.data)
         row, replayed = desk.save_code_map(
-            by=self.by(), **{**fields, "source": self.source(fields["source"])}
+            by=self.by(), **{"system": "", **fields, "source": self.source(fields["source"])}
         )
         return Response({**selector.code_map_json(row), "replayed": dict(replayed)}, status=201)
 
@@ -137,12 +139,12 @@ class TableMappings(SourceRows):
         return page_of(request, rows, lambda page: [selector.table_mapping_json(r) for r in page])
 
     @extend_schema(
-        request=shapes.TableMappingIn,
+        request=intake_shapes.TableMappingIn,
         responses={201: OpenApiTypes.OBJECT},
         operation_id="table_mappings_create",
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        fields = checked(shapes.TableMappingIn, request.data)
-        row = sources.save_table_mapping(**{**fields, "source": self.source(fields["source"])})
+        fields = checked(intake_shapes.TableMappingIn, request.data)
+        row = save_table_mapping(**{**fields, "source": self.source(fields["source"])})
         return Response(selector.table_mapping_json(row), status=201)

@@ -19,9 +19,9 @@ class ResolveIn(Strict):
         max_length=2000, error_messages=dict.fromkeys(("required", "blank"), "Say why in one sentence.")
     )
     analyte = Text(required=False, max_length=16, error_messages={"blank": "Choose what the code means."})
-    patient = serializers.UUIDField(required=False)
+    patient = serializers.UUIDField(required=False, allow_null=True, default=None)
     unit = Text(required=False, allow_blank=True, max_length=64)
-    factor = Number(required=False, allow_null=True)
+    factor = Number(required=False, allow_null=True, default=None)
     assay = Text(required=False, allow_blank=True, max_length=64)
     value_rule = Text(required=False, allow_blank=True, max_length=32)
 
@@ -30,13 +30,16 @@ class CodeMapIn(Strict):
     """What a source's code means. `unit` empty is any unit; `factor` leads to the analyte's own unit."""
 
     source: Any = Text(max_length=64, error_messages={"required": "Choose the source."})
-    system = Text(required=False, allow_blank=True, max_length=128)
+    system = Text(required=False, allow_blank=True, allow_null=True, max_length=128)
     code = Text(max_length=128, error_messages={"required": "Give the code as the source writes it."})
-    unit = Text(required=False, allow_blank=True, max_length=64)
+    unit = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
     analyte = Text(max_length=16, error_messages={"required": "Choose what the code means."})
-    factor = Number(required=False, allow_null=True)
-    assay = Text(required=False, allow_blank=True, max_length=64)
-    value_rule = Text(required=False, allow_blank=True, max_length=32)
+    factor = Number(required=False, allow_null=True, default=None)
+    assay = Text(required=False, allow_blank=True, allow_null=True, max_length=64)
+    value_rule = Text(required=False, allow_blank=True, allow_null=True, max_length=32)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in attrs.items() if value is not None}
 
 
 class TableMappingIn(Strict):

@@ -341,47 +341,6 @@ class ReasonIn(Strict):
     reason = Text(max_length=2000)
 
 
-DESK_ACTIONS = ("map", "convert", "assign_patient", "accept", "discard")
-
-
-class ResolveIn(ReasonIn):
-    """One decision about an item of the quarantine desk."""
-
-    action = serializers.ChoiceField(choices=DESK_ACTIONS)
-    analyte = Text(required=False, allow_blank=True, max_length=32, default="")
-    patient = serializers.UUIDField(required=False, allow_null=True, default=None)
-    unit = Text(required=False, allow_blank=True, max_length=64, default="")
-    factor = Number(required=False, allow_null=True, default=None)
-
-
-class CodeMapIn(Strict):
-    """What a source's code means: an analyte, or UNTRACKED for one that is known and not followed here."""
-
-    source: Any = Text(max_length=64)
-    system = Text(required=False, allow_blank=True, max_length=128, default="")
-    code = Text(max_length=128)
-    unit = Text(required=False, allow_blank=True, allow_null=True, max_length=64, default="")
-    analyte = Text(max_length=32)
-    factor = Number(required=False, allow_null=True, default=None)
-    assay = Text(required=False, allow_blank=True, allow_null=True, max_length=64, default="")
-    value_rule = Text(required=False, allow_blank=True, allow_null=True, max_length=32, default="")
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return {name: "" if value is None and name != "factor" else value for name, value in attrs.items()}
-
-
-class TableMappingIn(Strict):
-    """How a source's tables are laid out: field → header, constant fields, decimal sign, dates, row key."""
-
-    name = Text(max_length=64)
-    source: Any = Text(max_length=64)
-    columns = serializers.DictField(child=Text(), default=dict)
-    constants = serializers.DictField(child=Text(allow_blank=True), default=dict)
-    decimal = serializers.ChoiceField(choices=(".", ","), default=".")
-    date_formats = serializers.ListField(child=Text(max_length=64), max_length=20, default=list)
-    key = serializers.ListField(child=Text(max_length=32), max_length=20, default=list)
-
-
 class SnoozeIn(ReasonIn):
     until = Day()
 
