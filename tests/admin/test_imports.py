@@ -167,3 +167,15 @@ def test_lists_need_as_many_queries_for_many_as_for_one(
         page(ana, LIST)
     with django_assert_max_num_queries(10):
         page(ana, f"{LIST}{report.id}/")
+
+
+def test_a_file_of_many_items_is_read_in_the_background(ana: Client, site: Any, monkeypatch: Any):
+    make_source(site)
+    monkeypatch.setattr(imports, "AT_ONCE", 1)
+    data = csv_of(row(ALT), row("LALT"))
+    answer = ana.post(NEW, {"file": upload(data), "source": "lab", "import": "1"}, follow=True)
+    assert "so it is read in the background" in answer.content.decode()
+    assert Inbound.objects.get().state == "queued"
+    assert "Read in the background" in page(ana, LIST)
+    assert imports.run_queued() == 1
+    assert Inbound.objects.get().state == "done"

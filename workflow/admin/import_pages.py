@@ -71,7 +71,8 @@ def upload(request: HttpRequest) -> HttpResponse:
         told = import_forms.read(request.POST, sent, known)
         if "try" in request.POST:
             return _tried(request, known, told, by)
-        return _taken(request, service.keep(by=by, **told))
+        large = service.many(told["stream"], told["source"], told["form"], told["mapping"])
+        return _taken(request, service.keep(by=by, queued=large, **told))
     except DomainError as error:
         return _form(request, known, request.POST.dict(), faults_of(error), status=error.status)
 
@@ -86,8 +87,8 @@ def _tried(request: HttpRequest, known: import_forms.Known, told: dict[str, Any]
 
 
 def _taken(request: HttpRequest, inbound: Inbound) -> HttpResponseRedirect:
-    """Reads a kept import at once if it is small; a large one is left for the worker."""
-    if inbound.size > AT_ONCE:
+    """Reads a kept import at once if it holds few items; one with many is left for the worker."""
+    if inbound.state == "queued":
         messages.info(
             request, f"The file {inbound.file} is kept. It is large, so it is read in the background."
         )

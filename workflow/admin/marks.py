@@ -110,6 +110,7 @@ def ended(state: str) -> Mark:
 
 INBOUND = {
     "waiting": Mark("Not read yet", "half-disc", "warn"),
+    "queued": Mark("Read in the background", "half-disc", "warn"),
     "done": Mark("Read", "disc-tick", "good"),
     "rejected": Mark("Not readable", "square-x", "bad"),
 }

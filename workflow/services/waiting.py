@@ -14,12 +14,13 @@ from patients.readers.envelope import Named, ResultEnvelope
 from patients.readers.interpret import Interpreted
 from patients.rules import keys
 from patients.rules.versions import FINAL
+from workflow.rules.gates.common import NO_DOUBT
 from workflow.selectors.items import item_json
 from workflow.services.door import Entry
 from workflow.services.facts import moment
 
 CONFLICT, REPETITION = "final-changed-without-correction", "duplicate-suspect"
-OF_A_RESULT = frozenset({CONFLICT, REPETITION})
+OF_A_RESULT = NO_DOUBT
 SETTLED = FINAL | {"entered_in_error", "cancelled"}
 
 
