@@ -10,9 +10,11 @@ and the like say when it was true. Dates are the site's local calendar dates.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
@@ -316,13 +318,19 @@ class PatientFacts:
     @cached_property
     def by_analyte(self) -> dict[str, tuple[ResultFact, ...]]:
         """Counting results per analyte, oldest collection first."""
-        grouped: dict[str, list[ResultFact]] = {}
+        grouped: defaultdict[str, list[ResultFact]] = defaultdict(list)
         for result in self.results:
-            grouped.setdefault(result.analyte, []).append(result)
+            grouped[result.analyte].append(result)
         return {analyte: tuple(rows) for analyte, rows in grouped.items()}
 
     def of(self, analyte: str) -> tuple[ResultFact, ...]:
         return self.by_analyte.get(analyte, ())
+
+    def of_by(self, analyte: str, on: date) -> tuple[ResultFact, ...]:
+        """Those of an analyte without the ones that are later than `on` in every time zone."""
+        rows = self.of(analyte)
+        over = datetime(on.year, on.month, on.day, tzinfo=UTC) + timedelta(days=2)
+        return rows[: bisect_left(rows, over, key=_collected_at)]
 
     @cached_property
     def day0(self) -> date | None:
@@ -447,6 +455,10 @@ def _first(versions: Iterable[ResultFact]) -> tuple[datetime, bool]:
     """When a result was first recorded, and whether a person said that it is no repetition."""
     rows = list(versions)
     return min(r.recorded_at for r in rows), any(r.accepted for r in rows)
+
+
+def _collected_at(row: ResultFact) -> datetime:
+    return row.collected_at
 
 
 def _result_order(row: ResultFact) -> tuple[Any, ...]:
