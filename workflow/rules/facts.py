@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from patients.rules.versions import active_facts, current, likeness, suspects
+from patients.rules.versions import TWIN, active_facts, current, likeness, suspects
 from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
@@ -439,9 +439,8 @@ def _results(
 def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, ResultFact]]) -> set[UUID]:
     """Results that are one measurement reported twice, and count once."""
     alike: dict[str, list[ResultFact]] = {}
-    for row in counting:
-        if row.value is not None or row.code:
-            alike.setdefault(likeness(row, row.analyte), []).append(row)
+    for row in _neighbours(counting):
+        alike.setdefault(likeness(row, row.analyte), []).append(row)
     found: set[UUID] = set()
     for rows in alike.values():
         if len(rows) > 1:
@@ -449,6 +448,21 @@ def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, 
                 (r.lineage, r.collected_at, *_first(lineages[r.lineage].values())) for r in rows
             )
     return found
+
+
+def _neighbours(counting: Iterable[ResultFact]) -> Iterator[ResultFact]:
+    """Results with another one of their analyte so near in time that one may repeat the other."""
+    last: dict[str, ResultFact] = {}
+    given: set[UUID] = set()
+    for row in sorted((r for r in counting if r.value is not None or r.code), key=_collected_at):
+        before = last.get(row.analyte)
+        last[row.analyte] = row
+        if before is None or row.collected_at - before.collected_at > TWIN:
+            continue
+        for one in (before, row):
+            if one.id not in given:
+                given.add(one.id)
+                yield one
 
 
 def _first(versions: Iterable[ResultFact]) -> tuple[datetime, bool]:

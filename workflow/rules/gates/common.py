@@ -31,9 +31,7 @@ class Question:
     def of(self, analyte: str) -> list[ResultFact]:
         """Final results collected by `on` and before the infusion started, oldest first."""
         return [
-            r
-            for r in self.facts.of_by(analyte, self.on)
-            if r.final and self.before_start(r) is not False
+            r for r in self.facts.of_by(analyte, self.on) if r.final and self.before_start(r) is not False
         ]
 
     def newest(self, analyte: str) -> ResultFact | None:
