@@ -148,6 +148,23 @@ def test_coordinators_and_clinicians_acknowledge(world: World, alert: dict[str, 
     )
 
 
+def test_of_two_who_answer_an_alert_the_second_is_told_when_it_says_what_it_has_seen(
+    world: World, alert: dict[str, Any]
+) -> None:
+    url, body = V1 + f"alerts/{alert['id']}/acknowledge/", {"decision": "observe", "note": "first"}
+    api = world.api()
+    problem(api.post(url, body, headers={"If-Match": "one"}), 400)
+    first = api.post(url, body, headers={"If-Match": '"0"'})
+    assert (ok(first)["decision"], first["ETag"]) == ("observe", '"1"')
+    late = {"decision": "repeat_test", "note": "second"}
+    told = problem(api.post(url, late, headers={"If-Match": '"0"'}), 412)
+    assert (told["current"]["note"], told["submitted"]) == ("first", late)
+    assert ok(api.get(V1 + "alerts/", {"state": "acknowledged"}))["results"][0]["decision"] == "observe"
+    again = api.post(url, late, headers={"If-Match": first["ETag"]})
+    assert (ok(again)["decision"], again["ETag"]) == ("repeat_test", '"2"')
+    assert api.post(url, body)["ETag"] == '"3"'
+
+
 def test_other_roles_do_not_acknowledge(world: World, alert: dict[str, Any]) -> None:
     for role in ("auditor", "lab_importer", "site_admin"):
         problem(answer(world, alert, role, decision="observe"), 403)
