@@ -12,8 +12,8 @@ from outcomes.services import cohort
 from tests.api.conftest import TODAY, V1, World, ok, pointers, problem
 
 TASK_KEYS = {
-    "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on", "state",
-    "obligations", "fulfilled_by", "why", "assignee", "snoozed_until",
+    "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on",
+    "booked_delta_days", "state", "obligations", "fulfilled_by", "why", "assignee", "snoozed_until",
 }  # fmt: skip
 CLOSED = {"done", "done_out_of_window", "waived", "cancelled", "missed"}
 
