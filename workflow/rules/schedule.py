@@ -60,8 +60,7 @@ def _raw(scene: Scene) -> Iterator[Task]:
         yield from _owed(owed, scene)
     yield from extras.decisions(scene.protocol, scene.alerts)
     yield from missing.missing_data(scene.protocol, scene.facts)
-    yield from factor.factor_data(scene.protocol, scene.facts)
-    yield from factor.factor_checks(scene.protocol, scene.facts)
+    yield from factor.tasks(scene.protocol, scene.facts)
     yield from second_person.tasks(scene.facts)
 
 
@@ -80,8 +79,8 @@ def _series(item: MonitoringItem, scene: Scene, why: str, extra: Sequence[Window
     """One task per slot, then the extra ones that no scheduled window covers."""
     day0, facts = scene.facts.day0, scene.facts
     assert day0 is not None
-    slots = sorted(item.slots, key=lambda s: window(day0, s).opens)
-    windows = [window(day0, s) for s in slots]
+    pairs = sorted(((window(day0, s), s) for s in item.slots), key=lambda pair: pair[0].opens)
+    windows, slots = [w for w, _ in pairs], [s for _, s in pairs]
     filled = fill(facts, item.analytes, windows, taken=extra)
     serves = obligations.by_slot(scene.protocol, scene.obligations, item, slots, windows, day0)
     for slot, found, codes in zip(slots, filled, serves, strict=True):
