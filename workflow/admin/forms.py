@@ -16,7 +16,7 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, facts, overrides, shapes, worklist
+from workflow.services import alerts, bookings, facts, overrides, shapes, worklist
 
 Choices = Sequence[tuple[str, str]]
 
@@ -97,6 +97,12 @@ def _snooze(patient: UUID, data: dict[str, Any], by: str) -> object:
     return worklist.snooze(patient=patient, key=key, by=by, **checked(shapes.SnoozeIn, data))
 
 
+def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
+    key = data.pop("key", "")
+    fields = checked(shapes.BookIn, {"on": None, **data})
+    return bookings.book(patient=patient, key=key, by=by, **fields)
+
+
 def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
     return overrides.confirm(patient=patient, by=by)
 
@@ -167,6 +173,18 @@ FORMS: dict[str, Form] = {
         "Override confirmed.",
         roles=frozenset({"clinician"}),
         note="You were named as second person: you answer for infusing against the blocking gates, with your colleague.",
+    ),
+    "book": Form(
+        "Book a follow-up",
+        "Save booking",
+        (
+            KEY,
+            Field("on", "Booked on", "date", "Leave it empty to take a booking back.", optional=True),
+            Field("visit", "The same visit for everything due that day?", "yesno", optional=True),
+        ),
+        _book,
+        "Booking saved.",
+        note="A booking is an appointment: target and window stay as they are.",
     ),
     "complete": Form(
         "Complete a task", "Mark as done", (KEY, REASON), _task(worklist.complete), "Task marked as done."

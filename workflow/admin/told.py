@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from workflow.rules import bookings
+
 ANALYTE = "ALT"
 WORD_FOR_SELF = "Mark done"
 
@@ -66,6 +68,19 @@ def task_action(patient: Any, key: str, kind: str, analytes: list[str]) -> tuple
 def form_url(patient: Any, form: str, **values: str) -> str:
     query = f"?{urlencode(values)}" if values else ""
     return reverse("admin:act", args=[patient, form]) + query
+
+
+def against(task: Mapping[str, Any]) -> str:
+    """A booked date against target and window; "" without one."""
+    if not task["booked_on"]:
+        return ""
+    window = {name: task[name] for name in ("due_on", "opens_on", "closes_on")}
+    return bookings.words(task["booked_on"], **window)
+
+
+def book_url(patient: Any, key: str, task: Mapping[str, Any]) -> str:
+    """The booking form, filled in with the booked date or the target."""
+    return form_url(patient, "book", key=key, on=(task["booked_on"] or task["due_on"]).isoformat())
 
 
 def results_url(patient: Any, analytes: list[str]) -> str:

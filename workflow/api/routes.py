@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, desk, imports, infusions, results, worklist
+from workflow.api import acts, bookings, desk, imports, infusions, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -16,6 +16,8 @@ routes = [
     *(path(f"{PATIENT}/{kind}/", view.as_view(), name=kind) for kind, view in fact_views()),
     path(f"{PATIENT}/plan/", acts.Plan.as_view(), name="plan"),
     path(f"{PATIENT}/plan/preview/", acts.PlanPreview.as_view(), name="plan-preview"),
+    path(f"{PATIENT}/bookings/", bookings.Bookings.as_view(), name="bookings"),
+    path("worklist/<uuid:task>/book/", bookings.BookTask.as_view(), name="task-book"),
     path(f"{PATIENT}/infusion/", infusions.Infusions.as_view(), name="infusion"),
     path(f"{PATIENT}/infusion/history/", infusions.InfusionHistory.as_view(), name="infusion-history"),
     path(

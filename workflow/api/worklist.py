@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from patients.api.base import ApiView
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
+from patients.api.versions import etag, seen_version
 from patients.errors import Forbidden, NotFound
 from patients.services.shapes import Strict, checked
 from workflow.api.hidden import TASK
@@ -111,8 +112,12 @@ class Acknowledge(ApiView):
         fields = checked(shapes.AcknowledgeIn, request.data)
         if fields.get("episode_over") and "clinician" not in self.principal().at(self.alert.site_id):
             raise Forbidden("Only a clinician may say that an episode is over.")
-        alerts.acknowledge(patient=self.alert.patient_id, alert=alert, by=self.by(), **{"note": "", **fields})
-        return Response(lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0])
+        patient, seen = self.alert.patient_id, seen_version(request)
+        alerts.acknowledge(
+            patient=patient, alert=alert, by=self.by(), expected=seen, **{"note": "", **fields}
+        )
+        body = lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0]
+        return etag(Response(body), len(alerts.answers(patient, alert)))
 
 
 def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:

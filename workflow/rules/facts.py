@@ -217,7 +217,8 @@ class AuthorizationFact(Fact):
 class Act(Fact):
     """A decision somebody made. Kinds and payloads (dates as ISO text):
 
-    plan {"infusion_on": D or null} · pin key pathway|policy {"id", "version"} ·
+    plan {"infusion_on": D or null, "booked"?: shift|keep, "bookings"?: [{"key", "old", "new"}], "changes"} ·
+    book key <task key> {"on": D or null} · pin key pathway|policy {"id", "version"} ·
     enrolment key <contract code> {"version", "obligations": {...}} · demographics {"birth_date", "sex"} ·
     complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
-from workflow.rules import extras, factor, kits, missing, obligations, second_person
+from workflow.rules import bookings, extras, factor, kits, missing, obligations, second_person
 from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
 from workflow.rules.facts import Act, PatientFacts
 from workflow.rules.fulfilment import Filled, facts_of, fill
@@ -38,7 +38,8 @@ def tasks(scene: Scene) -> tuple[Task, ...]:
     """All tasks by due date and key, with what people said about them."""
     found = list(_raw(scene))
     by_key = _acts_by_key(scene.facts)
-    told = [_told(task, by_key.get(task.key, ())) for task in found]
+    booked = bookings.booked(scene.facts)
+    told = [replace(_told(task, by_key.get(task.key, ())), booked_on=booked.get(task.key)) for task in found]
     closed = closed_on(scene.facts)
     if closed is not None:
         told = [_cancelled(task, closed) for task in told]

@@ -84,6 +84,7 @@ def _task_row(row: Any) -> dict[str, Any]:
         "due_on": shown.day(row.due_on),
         "closes_on": shown.day(row.closes_on),
         "booked_on": shown.day(row.booked_on),
+        "booked_delta_days": (row.booked_on - row.due_on).days if row.booked_on else None,
         "state": state,
         "assignee": row.assignee or None,
         "snoozed_until": shown.day(row.snoozed_until),

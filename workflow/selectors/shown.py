@@ -158,6 +158,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "due_on": day(task.due_on),
         "closes_on": day(task.closes_on),
         "booked_on": day(task.booked_on),
+        "booked_delta_days": (task.booked_on - task.due_on).days if task.booked_on else None,
         "state": state(task, today),
         "reason": task.ended_reason,
         "obligations": list(task.obligations),

@@ -345,6 +345,17 @@ class SnoozeIn(ReasonIn):
     until = Day()
 
 
+class BookIn(Strict):
+    """The booked date of a follow-up (null: none any more). `visit`: of all that is due on the same day."""
+
+    on = Day(allow_null=True)
+    visit = serializers.BooleanField(required=False, default=False)
+
+
+class BookingIn(BookIn):
+    key = Text(max_length=160)
+
+
 class AssignIn(Strict):
     assignee = Text(max_length=150, allow_blank=True)
 
