@@ -6,29 +6,14 @@ window closed, and says so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date
 
 from outcomes.rules.contract import Contract, Criterion, Milestone
+from outcomes.rules.verdicts import CriterionState, MilestoneState
 from workflow.rules.facts import PatientFacts
 from workflow.rules.windows import add_months, around
 
 UNASSESSED = "the window has closed; the assessment is not part of this version"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MilestoneState:
-    """One milestone of one patient on a date."""
-
-    contract: str
-    contract_version: str
-    month: int
-    target_on: date
-    opens_on: date
-    closes_on: date
-    verdict: str
-    reason: str
-    criteria: tuple[Criterion, ...]
 
 
 def assess(facts: PatientFacts, contract: Contract, today: date) -> tuple[MilestoneState, ...]:
@@ -66,5 +51,16 @@ def _state(
         closes_on=span.closes,
         verdict=verdict,
         reason=reason,
-        criteria=contract.criteria_at(milestone.month),
+        criteria=tuple(_criterion(c, verdict) for c in contract.criteria_at(milestone.month)),
+    )
+
+
+def _criterion(criterion: Criterion, verdict: str) -> CriterionState:
+    return CriterionState(
+        code=criterion.code,
+        metric=criterion.metric,
+        assay=criterion.assay,
+        comparator=criterion.comparator,
+        threshold=criterion.threshold,
+        verdict=verdict,
     )

@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from outcomes import data
-from outcomes.rules.contract import Criterion
-from outcomes.rules.milestones import MilestoneState, assess
+from outcomes.rules.milestones import assess
+from outcomes.rules.verdicts import CriterionState, MilestoneState
 from workflow.rules.facts import PatientFacts
 from workflow.selectors.shown import day, number
 
@@ -36,17 +36,17 @@ def milestone_json(state: MilestoneState) -> dict[str, Any]:
         "closes_on": day(state.closes_on),
         "verdict": state.verdict,
         "reason": state.reason,
-        "criteria": [_criterion(c, state.verdict) for c in state.criteria],
+        "criteria": [_criterion(c) for c in state.criteria],
     }
 
 
-def _criterion(criterion: Criterion, verdict: str) -> dict[str, Any]:
+def _criterion(criterion: CriterionState) -> dict[str, Any]:
     return {
         "code": criterion.code,
         "metric": criterion.metric,
         "assay": criterion.assay or None,
         "value": None,
         "threshold": number(criterion.threshold),
-        "verdict": verdict,
-        "reason": "",
+        "verdict": criterion.verdict,
+        "reason": criterion.reason,
     }

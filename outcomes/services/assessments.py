@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from outcomes.models import Assessment
-from outcomes.rules.milestones import MilestoneState
+from outcomes.rules.verdicts import MilestoneState
 from outcomes.selectors.milestones import milestone_json, states
 from patients.access import everywhere
 from workflow.rules.facts import known
