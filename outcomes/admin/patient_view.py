@@ -178,7 +178,6 @@ def tasks(
 
 def _task_row(task: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     button, url = told.task_action(patient, task["key"], task["kind"], list(analytes.get(task["key"], ())))
-    key = task["key"]
     return {
         **task,
         **{
@@ -187,9 +186,8 @@ def _task_row(task: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...
         },
         "button": button,
         "url": url,
-        "waive": told.form_url(patient, "waive", key=key),
-        "hold": told.form_url(patient, "snooze", key=key),
-        "miss": told.form_url(patient, "miss", key=key),
+        "page": told.task_url(patient, task["key"]),
+        "contact": told.last_contact(task),
     }
 
 
