@@ -14,9 +14,7 @@ LIMIT = 5
 
 
 def sign_in(client: Client, name: str, password: str, address: str = "10.0.0.1") -> int:
-    answer = client.post(
-        "/accounts/login/", {"login": name, "password": password}, REMOTE_ADDR=address
-    )
+    answer = client.post("/accounts/login/", {"login": name, "password": password}, REMOTE_ADDR=address)
     return answer.status_code
 
 
