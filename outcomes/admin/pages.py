@@ -11,6 +11,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 
 from outcomes.admin import chart_view, history_view, patient_view, sheets
+from outcomes.admin.infusion_page import infusion_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
 from patients.admin.roles import CARE, OPENS_ADMIN, require
@@ -28,6 +29,7 @@ from workflow.selectors.facts import history
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
         path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient"),
+        path("patients/<uuid:patient>/infusion/", site.admin_view(infusion_page), name="infusion"),
         path("patients/<uuid:patient>/packet/", site.admin_view(sheets.packet_page), name="packet"),
         path(
             "patients/<uuid:patient>/packet/<int:version>/",
