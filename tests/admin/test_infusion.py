@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from html import unescape
 from typing import Any
 
 import pytest
@@ -14,7 +12,8 @@ from django.test import Client
 
 from outcomes.selectors.status import patient_status
 from patients.models import Patient, Site
-from tests.factories.people import PASSWORD, make_staff
+from tests.admin.reading import signed_in, summary, text_of
+from tests.factories.people import PASSWORD, make_site, make_staff
 from tests.services.ready import DAY0, NOON, ready_patient
 from tests.services.test_day0 import patient_failing
 from workflow import data
@@ -22,7 +21,6 @@ from workflow.models import Act, Infusion, Notice, TaskDue
 from workflow.services import plan
 
 pytestmark = pytest.mark.django_db
-LATER = NOON + timedelta(hours=6)
 FILLED = {
     "started_at": "2026-03-02T10:00", "ended_at": "2026-03-02T11:00", "observed_until": "2026-03-02T14:30",
     "weight_kg": "72", "volume_ml": "144", "outcome": "complete", "kit_lot": "L12345", "ndc": "00053-0150-15",
@@ -30,24 +28,6 @@ FILLED = {
 }  # fmt: skip
 US = data.protocol("hemgenix", None, "us-standard", None)
 BLOCKING = sorted(g.code for g in US.gates if g.blocking)
-
-
-@pytest.fixture
-def clock(everywhere: None) -> Iterator[None]:
-    with time_machine.travel(LATER, tick=False):
-        yield
-
-
-@pytest.fixture
-def staffed(clock: None, site: Site) -> Site:
-    for role, name in (
-        ("coordinator", "ana"),
-        ("clinician", "dr-a"),
-        ("clinician", "dr-b"),
-        ("site_admin", "boss"),
-    ):
-        make_staff(site, role, name)
-    return site
 
 
 @pytest.fixture
@@ -60,32 +40,12 @@ def doctor(staffed: Site, client: Client) -> Client:
     return signed_in(client, staffed, "dr-a")
 
 
-def signed_in(client: Client, site: Site, name: str) -> Client:
-    client.force_login(site.memberships.get(user__username=name).user)
-    return client
-
-
 def url(patient: Patient) -> str:
     return f"/admin/patients/{patient.pk}/infusion/"
 
 
 def send(client: Client, patient: Patient, do: str = "save", **more: str) -> Any:
     return client.post(url(patient), {**FILLED, **more, "do": do})
-
-
-def text_of(answer: Any) -> str:
-    return unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.content.decode())))
-
-
-def summary(answer: Any, status: int = 422) -> list[tuple[str, str]]:
-    """The error summary: the field each line leads to, and what it says."""
-    html = answer.content.decode()
-    assert answer.status_code == status, text_of(answer)[:2000]
-    assert "<title>Error:" in html
-    problem = html.split('class="problem"', 1)[1].split("</div>", 1)[0]
-    lines = [(field, unescape(said)) for field, said in re.findall(r'<a href="#([^"]*)">(.*?)</a>', problem)]
-    assert all(f'id="{field}"' in html for field, _ in lines), "each link leads to a field"
-    return lines
 
 
 def test_before_anything_is_typed_it_shows_gates_dose_and_tasks(ana: Client, staffed: Site) -> None:
@@ -224,8 +184,7 @@ def test_a_result_of_the_day_counts_only_before_the_start(ana: Client, staffed: 
 def test_each_blocking_gate_refuses_in_the_form_as_over_rest(ana: Client, staffed: Site, gate: str) -> None:
     """And the page says so before saving, in the words of the refusal."""
     patient = patient_failing(gate, staffed, "us-standard")
-    make = {"coordinator": "eva"}
-    ana.force_login(make_staff(patient.site, *next(iter(make.items()))))
+    ana.force_login(make_staff(patient.site, "coordinator", "eva"))
     shown = text_of(send(ana, patient, "check"))
     told = summary(send(ana, patient))
     assert [field for field, _ in told] == ["gates"]
@@ -346,7 +305,5 @@ def test_others_do_not_open_the_form(staffed: Site, client: Client) -> None:
     patient = ready_patient(staffed)
     assert signed_in(client, staffed, "boss").get(url(patient)).status_code == 403
     assert client.post(url(patient), FILLED).status_code == 403
-    from tests.factories.people import make_site
-
     client.force_login(make_staff(make_site("far"), "clinician", "dr-far"))
     assert client.get(url(patient)).status_code == 404
