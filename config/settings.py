@@ -194,6 +194,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
+EXPORTS_PER_HOUR = 20 if PRODUCTION else 200
+"""Exports one person may ask for, and released files an analyst may fetch, in an hour."""
+
 # --- audit -----------------------------------------------------------------------------------------
 PGHISTORY_CONTEXT_FIELD = ContextJSONField()
 PGHISTORY_APPEND_ONLY = True

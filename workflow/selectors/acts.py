@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from workflow.models import Act
+from workflow.models import Act, Pathway
 
 
 def last_key(patient: UUID, kind: str) -> str | None:
@@ -21,3 +22,8 @@ def patient_of(kind: str, key: str) -> UUID | None:
 def patients_with(kind: str, key: str) -> list[UUID]:
     """Patients with an act of a kind on a key."""
     return list(Act.objects.filter(kind=kind, key=key).values_list("patient_id", flat=True).distinct())
+
+
+def treated(patients: Sequence[UUID]) -> int:
+    """How many of them have had their infusion."""
+    return Pathway.objects.filter(pk__in=patients, day0__isnull=False).count()
