@@ -32,7 +32,8 @@ class Measures:
     `fix_contaminated_excluded` counts one-stage samples of the window left out because concentrate was in them.
     The window is that of the contract's bleeding rate, both days included; `provisional`: the contract's own
     window has not begun, so the time since Day 0 is shown instead. `abr_upper_limit` is the exact Poisson limit
-    of `abr_all`. `off_prophylaxis` and `back_on_prophylaxis_on` are as of the end of the window.
+    of `abr_all`. `off_prophylaxis`, `back_on_prophylaxis_on` and `never_off` (no free day since prophylaxis should
+    have ended) are as of the last day of observation.
     """
 
     fix_one_stage: Reading | None = None
@@ -57,6 +58,7 @@ class Measures:
     baseline_factor_use_iu_per_kg_year: Decimal | None = None
     off_prophylaxis: bool | None = None
     back_on_prophylaxis_on: date | None = None
+    never_off: bool = False
 
 
 @dataclass(frozen=True, slots=True)

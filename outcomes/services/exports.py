@@ -20,7 +20,8 @@ from patients import access
 from patients.access import Principal
 from patients.errors import Conflict, Fault, Forbidden, Invalid, TooMany
 from patients.models import Site
-from workflow.selectors.acts import patients_with, treated
+from workflow.selectors.acts import patients_with
+from workflow.selectors.stale import treated
 
 HOUR = timedelta(hours=1)
 ASKS, APPROVES = "coordinator", "site_admin"

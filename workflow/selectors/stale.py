@@ -46,3 +46,8 @@ def marks(patients: Iterable[UUID]) -> dict[UUID, Mark]:
     """The mark of each patient in view."""
     rows = Pathway.objects.filter(pk__in=list(patients))
     return {pk: Mark(seq, at) for pk, seq, at in rows.values_list("pk", "decided_seq", "last_recorded_at")}
+
+
+def treated(patients: Iterable[UUID]) -> int:
+    """How many of them have had their infusion."""
+    return Pathway.objects.filter(pk__in=list(patients), day0__isnull=False).count()

@@ -76,7 +76,7 @@ def _locked(patient: UUID) -> Pathway:
     found = (
         Pathway.objects.select_for_update(of=("self",))
         .annotate(ticket=ticket(timezone.now()))
-        .select_related("site", "patient")
+        .select_related("site", "patient__site")
         .filter(patient_id=patient)
         .first()
     )
