@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from datetime import date
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
+from outcomes.rules.figures import beside, plain
 from workflow.rules.cells import guarded
 
-PLACES, RATE_PLACES = 4, 2
 QUOTED = re.compile(r'[",\r\n]')
 BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
 ISO_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -34,10 +34,7 @@ def number(value: Decimal | int | None) -> str:
     >>> number(Decimal("-64.20005")), number(Decimal("1E+3")), number(None)
     ('-64.2001', '1000', '')
     """
-    if value is None:
-        return ""
-    shown = format(_rounded(Decimal(value), PLACES), "f").rstrip("0").rstrip(".")
-    return "0" if shown in ("-0", "") else shown
+    return "" if value is None else plain(Decimal(value))
 
 
 def rate(value: Decimal | None) -> str:
@@ -46,7 +43,7 @@ def rate(value: Decimal | None) -> str:
     >>> rate(Decimal("2.005")), rate(Decimal(0))
     ('2.01', '0.00')
     """
-    return "" if value is None else format(_rounded(value, RATE_PLACES), "f")
+    return "" if value is None else beside(value, None)
 
 
 def flag(value: bool | None) -> str:
@@ -85,7 +82,3 @@ def line(cells: Iterable[str]) -> str:
 
 def _quoted(cell: str) -> str:
     return '"' + cell.replace('"', '""') + '"' if QUOTED.search(cell) else cell
-
-
-def _rounded(value: Decimal, places: int) -> Decimal:
-    return value.quantize(Decimal(1).scaleb(-places), ROUND_HALF_UP)

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 
 from outcomes.rules import export_cells as cell
 from outcomes.rules.body_sites import site_class
 from outcomes.rules.dataset_tables import DAY, HARBOR, MILESTONES, SCHEMA_VERSION
+from outcomes.rules.milestone_json import value_text
 from outcomes.rules.verdicts import (
     CountedBleed,
     CriterionState,
@@ -143,22 +143,15 @@ def _criterion(subject: Subject, state: MilestoneState, found: CriterionState) -
     yield cell.text(found.code)
     yield found.metric
     yield found.assay
-    yield _value(found)
+    yield value_text(found) or ""
     yield cell.text(found.unit)
     yield found.comparator
     yield cell.number(found.threshold)
-    yield cell.number(found.baseline)
+    yield cell.rate(found.baseline)
     yield found.verdict
     yield cell.text(cell.in_days(found.reason, subject.day0))
     yield cell.rate(found.upper_limit)
     yield cell.text(" ".join(str(d) for d in sorted({(on - subject.day0).days for on in found.evidence_on})))
-
-
-def _value(found: CriterionState) -> str:
-    if isinstance(found.value, bool) or found.value is None:
-        return cell.flag(found.value)
-    shown = cell.rate(found.value) if found.metric == "abr" else cell.number(Decimal(found.value))
-    return f"{found.value_comparator}{shown}"
 
 
 def bleeds(subject: Subject) -> Iterator[str]:

@@ -12,8 +12,11 @@ from uuid import UUID
 from outcomes import data
 from outcomes.models import DatasetRows, SubjectCode
 from outcomes.rules import export_rows
+from outcomes.rules.activity import samples
+from outcomes.rules.bleeding import counted_bleeds
 from outcomes.rules.dataset_tables import HARBOR, LIMITED
 from outcomes.rules.export_rows import Subject
+from outcomes.rules.factor_use import factor_rows
 from outcomes.rules.verdicts import MilestoneState
 from outcomes.selectors.milestones import states
 from patients.data import products
@@ -147,12 +150,15 @@ def built(
 
 
 def _subject(code: str, facts: PatientFacts, day0: date, found: Sequence[MilestoneState]) -> Subject:
-    pin = facts.last_act("pin", "pathway")
+    pin, rules = facts.last_act("pin", "pathway"), data.measure_rules()
     return Subject(
         code=code,
         day0=day0,
         pathway_version=str(pin.payload["version"]) if pin else "",
         states=found,
+        samples=samples(facts, rules),
+        bleeds=counted_bleeds(facts),
+        uses=factor_rows(facts, rules),
         payers=frozenset(c.payer for c in data.contracts()),
         products=frozenset(products().products),
     )
