@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('outcomes', '0002_initial'),
-        ('patients', '0004_bytes_of_several_sites'),
+        ('patients', '0006_bytes_of_several_sites'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0003_promotes'),
+        ('patients', '0005_runs'),
     ]
 
     operations = [
