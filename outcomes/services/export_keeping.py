@@ -31,6 +31,7 @@ def keep(row: Export, folder: Path, package: Package) -> None:
         "sha256": digest,
         "bytes": len(package.manifest),
         "rows": None,
+        "media_type": MEDIA["json"],
     }
     kept.append(_kept(row, folder / MANIFEST, own, moment))
     record(row, package, kept, digest, moment)
@@ -48,7 +49,7 @@ def record(row: Export, package: Package, files: list[dict[str, Any]], digest: s
 def told(file: Written) -> dict[str, Any]:
     return {
         "name": file.name, "table": file.table, "format": file.format, "sha256": file.sha256,
-        "bytes": file.size, "rows": file.rows,
+        "bytes": file.size, "rows": file.rows, "media_type": MEDIA[file.format],
     }  # fmt: skip
 
 
@@ -56,7 +57,7 @@ def _kept(row: Export, path: Path, told: Mapping[str, Any], moment: datetime) ->
     one = row.site_ids[0] if len(row.site_ids) == 1 else None
     with path.open("rb") as stream:
         blob = blobs.keep(
-            stream=stream, site=one, held_by=() if one else row.site_ids, media_type=MEDIA[told["format"]], at=moment
+            stream=stream, site=one, held_by=() if one else row.site_ids, media_type=told["media_type"], at=moment
         )  # fmt: skip
     if blob.sha256 != told["sha256"]:
         raise RuntimeError(f"{path.name} changed while it was kept")

@@ -40,12 +40,12 @@ class Cohort:
                 self.staff[key] = make_staff(getattr(self, site), role)
         return self.staff[key]
 
-    def told(self, mrn: str, months: int, *, site: str = "north", contract: str = CONTRACT, **more: Any) -> UUID:
+    def told(
+        self, mrn: str, months: int, *, site: str = "north", contract: str = CONTRACT, **more: Any
+    ) -> UUID:
         """A patient treated so many months ago, with activities, bleeds and concentrate; committed."""
         with access.everywhere(by="test"):
-            teller = Teller(
-                getattr(self, site), TODAY, random.Random(mrn), mrn, contract=contract, **more
-            )
+            teller = Teller(getattr(self, site), TODAY, random.Random(mrn), mrn, contract=contract, **more)
             followed(teller, months)
         self.patients[mrn] = teller.patient
         return teller.patient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,9 @@ FIXED = {"as_of": "2027-03-01", "as_known_at": "2027-03-01T10:59:00Z"}
 def exported(out: Path, *, contract: str = CONTRACT, formats: str = "csv,parquet,xlsx", **more: Any) -> Path:
     """A folder written by the command."""
     options = [f"--{name.replace('_', '-')}={value}" for name, value in more.items()]
-    call_command("export_milestones", f"--contract={contract}", f"--formats={formats}", f"--out={out}", *options)
+    call_command(
+        "export_milestones", f"--contract={contract}", f"--formats={formats}", f"--out={out}", *options
+    )
     return out
 
 
