@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outcomes.admin.patient_view import shown_unit
+from workflow.rules import contacts
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
 
@@ -109,6 +110,8 @@ def _value(r: ResultFact) -> str:
 
 def _act(act: Act) -> tuple[str, str]:
     """An act by its kind; the payload's plain values and the reason say the rest."""
+    if act.kind == "contact":
+        return "Contact", "; ".join(filter(None, (act.key, contacts.said(act.payload), act.reason)))
     values = [
         f"{_words(k)} {_told_value(v)}"
         for k, v in act.payload.items()

@@ -189,9 +189,8 @@ def _task_row(
         "book": told.book_url(patient, key, dates) if key in visits and task["state"] in LISTED else "",
         "button": button,
         "url": url,
-        "waive": told.form_url(patient, "waive", key=key),
-        "hold": told.form_url(patient, "snooze", key=key),
-        "miss": told.form_url(patient, "miss", key=key),
+        "page": told.task_url(patient, task["key"]),
+        "contact": told.last_contact(task),
     }
 
 

@@ -16,14 +16,14 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, bookings, facts, infusions, overrides, shapes, worklist
+from workflow.services import alerts, bookings, facts, infusions, overrides, shapes
 
 Choices = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input. `kind`: text, date, time, area, number, select, yesno."""
+    """One input. `kind`: text, date, time, area, number, select, yesno, hidden."""
 
     name: str
     label: str
@@ -84,19 +84,6 @@ def _noted(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"note": "", **fields}
 
 
-def _task(verb: Callable[..., object]) -> Callable[[UUID, dict[str, Any], str], object]:
-    def save(patient: UUID, data: dict[str, Any], by: str) -> object:
-        key = data.pop("key", "")
-        return verb(patient=patient, key=key, by=by, **checked(shapes.ReasonIn, data))
-
-    return save
-
-
-def _snooze(patient: UUID, data: dict[str, Any], by: str) -> object:
-    key = data.pop("key", "")
-    return worklist.snooze(patient=patient, key=key, by=by, **checked(shapes.SnoozeIn, data))
-
-
 def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
     key = data.pop("key", "")
     fields = checked(shapes.BookIn, {"on": None, **data})
@@ -111,7 +98,6 @@ def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
     return overrides.confirm(patient=patient, by=by)
 
 
-KEY = Field("key", "Task", "hidden")
 REASON = Field("reason", "Reason", "area", "One sentence; it is kept in the history.")
 FORMS: dict[str, Form] = {
     "attestation": Form(
@@ -193,26 +179,12 @@ FORMS: dict[str, Form] = {
         "Book a follow-up",
         "Save booking",
         (
-            KEY,
+            Field("key", "Task", "hidden"),
             Field("on", "Booked on", "date", "Leave it empty to take a booking back.", optional=True),
             Field("visit", "The same visit for everything due that day?", "yesno", optional=True),
         ),
         _book,
         "Booking saved.",
         note="A booking is an appointment: target and window stay as they are.",
-    ),
-    "complete": Form(
-        "Complete a task", "Mark as done", (KEY, REASON), _task(worklist.complete), "Task marked as done."
-    ),
-    "waive": Form("Waive a task", "Waive task", (KEY, REASON), _task(worklist.waive), "Task waived."),
-    "miss": Form(
-        "Say why a task was missed", "Save reason", (KEY, REASON), _task(worklist.miss), "Reason saved."
-    ),
-    "snooze": Form(
-        "Put a task on hold",
-        "Put on hold",
-        (KEY, Field("until", "No reminder before", "date", "The task's own dates do not move."), REASON),
-        _snooze,
-        "Task put on hold.",
     ),
 }

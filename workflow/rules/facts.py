@@ -221,7 +221,8 @@ class Act(Fact):
     plan {"infusion_on": D or null, "booked"?: shift|keep, "bookings"?: [{"key", "old", "new"}], "changes"} ·
     book key <task key> {"on": D or null} · pin key pathway|policy {"id", "version"} ·
     enrolment key <contract code> {"version", "obligations": {...}} · demographics {"birth_date", "sex"} ·
-    complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
+    complete|waive|miss key <task key> · snooze key <task key> {"until": D, or null: no longer on hold} ·
+    assign key <task key> {"assignee"} · contact key <task key> {"at", "who", "how", "outcome"} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
     steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
     steroid-dose key <course id> {"on", "mg"} ·

@@ -44,6 +44,12 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
     return rows.order_by("-due_at" if newest_first else "due_at", "id")
 
 
+def one_task(pk: UUID) -> TaskDue | None:
+    """A task with its state, patient and site."""
+    rows = TaskDue.objects.annotate(state=state_now()).select_related("patient", "site")
+    return rows.filter(pk=pk).first()
+
+
 def alerts(filters: Mapping[str, str]) -> QuerySet[Alert]:
     """Alerts of the visible sites, newest first unless asked otherwise."""
     rows = Alert.objects.select_related("patient", "site")

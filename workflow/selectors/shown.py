@@ -169,7 +169,19 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "progress": {"have": task.have, "need": task.need},
         "assignee": task.assignee or None,
         "snoozed_until": day(task.snoozed_until),
+        "contacts": contacts_json(task),
     }
+
+
+def contacts_json(task: Task) -> dict[str, Any]:
+    """How often somebody was contacted about the task, and the newest of these contacts."""
+    last = task.last_contact
+    newest = (
+        {"at": instant(last.at), "who": last.who, "how": last.how, "outcome": last.outcome, "by": last.by}
+        if last
+        else None
+    )
+    return {"count": task.contacts, "last": newest}
 
 
 def alert_json(alert: Alert) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from workflow.rules.effects import Task
 from workflow.selectors.bookings import visits
 from workflow.services import acts
 from workflow.services.door import Entry, the_door
-from workflow.services.worklist import ENDED
+
+ENDED = "The follow-up has ended."
 
 
 def book(

@@ -15,6 +15,7 @@ from rest_framework import serializers
 
 from patients.rules.npi import NO_NPI, is_npi
 from patients.services.shapes import Day, Instant, InstantOrDay, Number, Strict, Text
+from workflow.rules import contacts
 
 OUTCOMES = ("complete", "partial", "abandoned")
 CAUSES = ("spontaneous", "traumatic", "unknown")
@@ -22,6 +23,7 @@ USE_REASONS = ("prophylaxis", "bleed", "surgery", "other")
 EVENT_KINDS = ("death", "liver_transplant", "withdrawn", "lost_to_follow_up", "follow_up_gap", "lead_in")
 AUTHORIZATION_STATUSES = ("draft", "submitted", "approved", "denied", "appealed", "withdrawn")
 SEVERITIES = ("mild", "moderate", "severe", "life_threatening")
+TITLES = ("opaque", "task")
 DECISIONS = ("start_steroids", "observe", "repeat_test", "hepatology_consult", "other")
 
 
@@ -362,7 +364,9 @@ class ReasonIn(Strict):
 
 
 class SnoozeIn(ReasonIn):
-    until = Day()
+    """`until` null: no longer on hold."""
+
+    until = Day(allow_null=True)
 
 
 class BookIn(Strict):
@@ -377,7 +381,33 @@ class BookingIn(BookIn):
 
 
 class AssignIn(Strict):
+    """`seen`: whose the task was when the caller looked; then it is not taken from somebody else unseen."""
+
     assignee = Text(max_length=150, allow_blank=True)
+    reason = Text(max_length=2000, required=False, allow_blank=True)
+    seen = Text(max_length=150, required=False, allow_blank=True)
+
+
+class ContactIn(Strict):
+    """Who was contacted about a task, how, when (default: now), and what came of it."""
+
+    who = serializers.ChoiceField(choices=tuple(contacts.WHO))
+    how = serializers.ChoiceField(choices=tuple(contacts.HOW))
+    outcome = serializers.ChoiceField(choices=tuple(contacts.OUTCOMES))
+    at = Instant(required=False)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "other" in (attrs["who"], attrs["outcome"]) and not attrs.get("note"):
+            raise serializers.ValidationError({"note": "Say in a note who it was, or what came of it."})
+        return attrs
+
+
+class FeedIn(Strict):
+    """A calendar feed: of one site by its code, else of all own sites; what its events are called."""
+
+    site = Text(max_length=32, required=False, allow_null=True, allow_blank=True)
+    titles = serializers.ChoiceField(choices=TITLES, default="opaque")
 
 
 class PinIn(Strict):
