@@ -105,6 +105,7 @@ def test_only_a_clinician_orders_steroids_and_voids() -> None:
         "api:infusion-void",
         "api:infusion-void-confirm",
         "api:prophylaxis-stop",
+        "admin:void",
     }
     assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {
         "api:exports",
