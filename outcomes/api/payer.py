@@ -10,10 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-from outcomes.api.exports import sent
 from outcomes.models import Publication
 from outcomes.rules.dataset_tables import AGGREGATE
 from outcomes.selectors import exports as selector
+from outcomes.sending import sent
 from outcomes.services import downloads
 from patients.access import Principal
 from patients.admin.roles import principal, require

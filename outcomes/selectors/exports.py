@@ -27,6 +27,11 @@ def enrolled_sites(contract: str) -> list[UUID]:
     return sorted(set(Patient.objects.filter(pk__in=patients).values_list("site_id", flat=True)))
 
 
+def enrolled(contract: str) -> int:
+    """How many patients in view are enrolled."""
+    return len(patients_with("enrolment", contract))
+
+
 def site_codes(sites: Iterable[UUID]) -> list[str]:
     """Codes of those in view."""
     return list(Site.objects.filter(pk__in=list(sites)).order_by("code").values_list("code", flat=True))

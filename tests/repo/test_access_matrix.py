@@ -107,7 +107,10 @@ def test_only_a_clinician_orders_steroids_and_voids() -> None:
         "api:prophylaxis-stop",
         "admin:void",
     }
-    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {"api:exports"}
+    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {
+        "api:exports",
+        "admin:export-new",
+    }
 
 
 def test_the_workplace_is_closed_to_importers_analysts_and_auditors() -> None:
