@@ -60,13 +60,15 @@ def history(patient: UUID) -> History:
     return histories([patient])[patient]
 
 
-def histories(patients: Sequence[UUID]) -> dict[UUID, History]:
-    """The same for many patients at once, still in three queries."""
+def histories(
+    patients: Sequence[UUID], *, analytes: Sequence[str] | None = None
+) -> dict[UUID, History]:
+    """The same for many patients at once, still in three queries; of `analytes` only, where they are named."""
     rows = Patient.objects.filter(pk__in=patients).select_related("site")
     people = {p.pk: p for p in rows}
     if len(people) != len(set(patients)):
         raise NotFound("There is no such patient.")
-    results = _results(patients)
+    results = _results(patients, analytes)
     small = _small_facts(patients, {p.site_id for p in people.values()})
     return {
         pk: History(
@@ -81,9 +83,10 @@ def histories(patients: Sequence[UUID]) -> dict[UUID, History]:
     }
 
 
-def _results(patients: Sequence[UUID]) -> dict[UUID, list[ResultFact]]:
+def _results(patients: Sequence[UUID], analytes: Sequence[str] | None) -> dict[UUID, list[ResultFact]]:
     found: dict[UUID, list[ResultFact]] = {}
-    rows = Result.objects.filter(patient__in=patients).values_list("patient_id", *RESULT_FIELDS)
+    only = {} if analytes is None else {"analyte__in": analytes}
+    rows = Result.objects.filter(patient__in=patients, **only).values_list("patient_id", *RESULT_FIELDS)
     for owner, *values in rows.iterator(chunk_size=5000):
         fields = dict(zip(RESULT_FIELDS, values, strict=True))
         fields["value"], fields["code"] = _plain(fields["value"]), fields["code"] or None
