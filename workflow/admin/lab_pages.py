@@ -33,7 +33,12 @@ from workflow.selectors.decisions import local_date
 from workflow.selectors.panels import PANEL, Panel
 
 SHORT = {"TBIL": "T. bili"}
-UNITS = {"ALT": ("U/L", "ukat/L"), "AST": ("U/L", "ukat/L"), "ALP": ("U/L", "ukat/L"), "TBIL": ("mg/dL", "umol/L")}
+UNITS = {
+    "ALT": ("U/L", "ukat/L"),
+    "AST": ("U/L", "ukat/L"),
+    "ALP": ("U/L", "ukat/L"),
+    "TBIL": ("mg/dL", "umol/L"),
+}
 
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:
@@ -96,7 +101,9 @@ def one_patient(request: HttpRequest, patient: UUID) -> HttpResponse:
     if given and all(a.state in ("saved", "empty") for _, a in given):
         return redirect("admin:patient", row.pk)
     found = panels.of_patient(row, now)
-    return _grid(request, f"Lab entry, {row.code}", found, given, now, patient=row, wanted=request.GET.get("task", ""))
+    return _grid(
+        request, f"Lab entry, {row.code}", found, given, now, patient=row, wanted=request.GET.get("task", "")
+    )
 
 
 def one_row(request: HttpRequest) -> HttpResponse:
@@ -150,7 +157,10 @@ def _grid(
     typed = {(row.patient, row.key): (row, answer) for row, answer in given if answer.state != "saved"}
     lines = [_line(n, p, typed.get((str(p.patient), p.key)), now) for n, p in enumerate(found)]
     groups = [(name, list(rows)) for name, rows in groupby(lines, key=lambda line: line.panel.site_name)]
-    faults = [Fault(f"/{f}-{line.number}", "", f"{line.panel.code}, {line.week}: {text}") for line, f, text in _faults(lines)]
+    faults = [
+        Fault(f"/{f}-{line.number}", "", f"{line.panel.code}, {line.week}: {text}")
+        for line, f, text in _faults(lines)
+    ]
     return page(
         request,
         "workflow/lab_entry.html",
@@ -238,8 +248,16 @@ def _limits(found: Sequence[Panel], request: HttpRequest) -> list[dict[str, Any]
     for panel in found:
         sent.setdefault((str(panel.site), panel.lab, panel.sex), {})
     return [
-        {"site": site, "site_name": names.get(site, ""), "lab": lab, "sex": sex, "cells": [_limit(a, row) for a in PANEL]}
-        for (site, lab, sex), row in sorted(sent.items(), key=lambda item: (names.get(item[0][0], ""), item[0][1:]))
+        {
+            "site": site,
+            "site_name": names.get(site, ""),
+            "lab": lab,
+            "sex": sex,
+            "cells": [_limit(a, row) for a in PANEL],
+        }
+        for (site, lab, sex), row in sorted(
+            sent.items(), key=lambda item: (names.get(item[0][0], ""), item[0][1:])
+        )
     ]
 
 

@@ -162,7 +162,9 @@ def _corrected(found: Weighed) -> Iterator[str]:
         there = found.known.there.get(typed.analyte)
         if there is not None and typed.row is not None and not same(typed.row, there):
             changed = shown(there) != shown(typed.row)
-            yield f"{typed.analyte} {shown(there)} became {shown(typed.row)}" if changed else "limit corrected"
+            yield (
+                f"{typed.analyte} {shown(there)} became {shown(typed.row)}" if changed else "limit corrected"
+            )
 
 
 def _waiting(outcomes: Sequence[intake.Outcome]) -> Iterator[str]:

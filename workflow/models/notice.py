@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pghistory
 from django.db import models
 
 from patients.models.base import Identified, one_of
@@ -19,11 +20,19 @@ KINDS = (
 )
 
 
+@pghistory.track(
+    pghistory.UpdateEvent(
+        "resend", condition=pghistory.Q(old__failed_at__isnull=False, new__failed_at__isnull=True)
+    ),
+    fields=["id", "site", "recipient", "kind", "rule", "attempts", "next_try_at"],
+    model_name="NoticeSealedEvent",
+)
 class Notice(Identified):
     """One message to one person about one thing, once. `count` is all that a mail says about it.
 
     A sender leases the row (`leased_until`), sends, marks `sent_at`; after a crash the lease runs out and
     the same message goes out again under the same Message-ID. `delivered_in` names the digest that told it.
+    Sending a failed one again is audited: who asked for it, and when.
     """
 
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="+")

@@ -226,7 +226,8 @@ def limits(panels: Sequence[Panel]) -> list[Limit]:
     others = TaskDue.objects.filter(site__in=sites, kind=KIND, ended_as__isnull=True).order_by("due_at")
     rows = (
         Result.objects.filter(
-            Q(patient__in=patients) | Q(patient__in=list(others.values_list("patient_id", flat=True)[:NEIGHBOURS])),
+            Q(patient__in=patients)
+            | Q(patient__in=list(others.values_list("patient_id", flat=True)[:NEIGHBOURS])),
             analyte__in=PANEL,
             lab__gt="",
             reference_high__isnull=False,
@@ -238,6 +239,7 @@ def limits(panels: Sequence[Panel]) -> list[Limit]:
     )
     found: dict[tuple[Any, ...], dict[str, tuple[str, str]]] = {}
     for site, lab, sex, analyte, high, unit in rows:
+        assert high is not None
         found.setdefault((site, lab, sex), {})[analyte] = _as_received(analyte, high, unit)
     return [
         Limit(
