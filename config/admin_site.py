@@ -44,7 +44,7 @@ class DaymarkAdmin(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Our own pages first, so that `/admin/` is Today and the stock index stands at `records/`."""
         from outcomes.admin import pages as patient_pages
-        from workflow.admin import desk_pages, import_pages, map_pages, pages
+        from workflow.admin import desk_pages, import_pages, map_pages, notice_pages, pages
 
         own: list[URLResolver | URLPattern] = [
             path("", self.admin_view(pages.landing), name="index"),
@@ -54,6 +54,7 @@ class DaymarkAdmin(admin.AdminSite):
             *desk_pages.urls(self),
             *import_pages.urls(self),
             *map_pages.urls(self),
+            *notice_pages.urls(self),
         ]
         return own + super().get_urls()
 

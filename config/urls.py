@@ -11,6 +11,7 @@ from config import health
 from config.docs import docs
 from outcomes.api.routes import routes as outcomes_routes
 from patients.api.routes import routes as patients_routes
+from workflow.admin.notice_pages import unsubscribe
 from workflow.api.fhir.routes import routes as fhir_routes
 from workflow.api.routes import routes as workflow_routes
 
@@ -29,6 +30,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include((api, "api"))),
     path("fhir/R4/", include((fhir_routes, "fhir"))),
+    path("mail/unsubscribe/<str:secret>/", unsubscribe, name="mail-unsubscribe"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
 ]

@@ -28,6 +28,7 @@ from workflow.admin.frame import faults_of, page, visible
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
 from workflow.selectors.desk import waiting_count
+from workflow.selectors.notices import undelivered
 from workflow.services import intake
 
 PER_PAGE = 50
@@ -86,6 +87,7 @@ def today(request: HttpRequest) -> HttpResponse:
         here=here,
         updated=_clock(now, sites),
         on_desk=waiting_count(sites_of(request, CARE)),
+        undelivered=undelivered(site=only.site),
     )
 
 

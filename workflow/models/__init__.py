@@ -1,5 +1,5 @@
 from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
-from workflow.models.notice import Notice
+from workflow.models.notice import Notice, SiteTask, Watermark
 from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
 
 __all__ = [
@@ -12,5 +12,7 @@ __all__ = [
     "Kit",
     "Notice",
     "Pathway",
+    "SiteTask",
     "TaskDue",
+    "Watermark",
 ]
