@@ -1,7 +1,8 @@
-"""Sign-in rules: nobody signs up; accounts are made by `create_staff`."""
+"""Sign-in rules: nobody signs up; accounts are made by `create_staff`; wrong passwords are counted by name."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -12,3 +13,9 @@ class ClosedAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: Any) -> bool:
         return False
+
+
+def attempted(request: Any, credentials: Mapping[str, Any] | None) -> str:
+    """Whose password is tried: by sign-in, or for a second person in a form."""
+    told = credentials or {}
+    return str(told.get("username") or told.get("login") or request.POST.get("login", ""))

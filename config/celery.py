@@ -9,7 +9,7 @@ from celery.signals import setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-app = Celery("daymark")
+app = Celery("daymark", task_cls="config.runs:Recorded")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["workflow", "outcomes"])
 app.conf.beat_schedule = {

@@ -73,11 +73,16 @@ def _memberships(user: User, today: date) -> Iterable[Membership]:
 
 def staff_at(site: UUID, roles: Iterable[str], *, today: date) -> list[User]:
     """Active people who hold one of the roles at a site today, by username."""
+    return staff_of((site,), roles, today=today)
+
+
+def staff_of(sites: Iterable[UUID], roles: Iterable[str], *, today: date) -> list[User]:
+    """Active people who hold one of the roles at one of the sites today, by username."""
     in_force = models.Q(memberships__to_date__isnull=True) | models.Q(memberships__to_date__gte=today)
     found = User.objects.filter(
         in_force,
         is_active=True,
-        memberships__site=site,
+        memberships__site__in=tuple(sites),
         memberships__role__in=tuple(roles),
         memberships__from_date__lte=today,
     )

@@ -31,6 +31,13 @@ WORKER_SEES = (
     "patients.inbound",
 )
 WORKER_WRITES = ("workflow.notice",)
+NOT_BY_SITE = (
+    "patients.membership",
+    "patients.membershipsealedevent",
+    "workflow.feed",
+    "workflow.feedsealedevent",
+)
+"""Tables that name a site and hold no patient data: they are read to find out which sites a person may reach."""
 SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
 SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"
 
@@ -134,7 +141,7 @@ def _has(model: type[models.Model], name: str) -> bool:
 
 
 def _site_column(model: type[models.Model]) -> str:
-    if model._meta.label_lower in ("patients.membership", "patients.membershipsealedevent"):
+    if model._meta.label_lower in NOT_BY_SITE:
         return ""
     if model._meta.label_lower in ("patients.site", "patients.sitesealedevent"):
         return "pgh_obj_id" if issubclass(model, SealedEvent) else "id"

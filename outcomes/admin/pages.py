@@ -18,6 +18,7 @@ from patients.models import Patient
 from workflow import data as files
 from workflow.admin import desk_view
 from workflow.admin.frame import page, visible
+from workflow.rules.bookings import bookable
 from workflow.rules.facts import History
 from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -61,6 +62,7 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
 def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:
     """Everything the template shows."""
     analytes = {t.key: t.analytes for t in result.decision.tasks}
+    visits = {t.key for t in result.decision.tasks if bookable(result.protocol, t)}
     return {
         "patient": row,
         "status": status,
@@ -71,7 +73,7 @@ def context(row: Patient, status: dict[str, Any], result: Decided, known: Histor
         "gates": patient_view.gate_cards(status, row.pk),
         "window": chart_view.window(status),
         "alerts": patient_view.alert_cards(status, row.pk),
-        "tasks": patient_view.tasks(status, row.pk, analytes),
+        "tasks": patient_view.tasks(status, row.pk, analytes, visits),
         "alt": chart_view.alt_chart(status, result.facts, result.protocol),
         "activity": chart_view.activity_chart(status, result.facts, result.protocol),
         "courses": patient_view.courses(status),

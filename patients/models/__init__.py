@@ -10,7 +10,7 @@ from patients.models.inbound import (
     Source,
     TableMapping,
 )
-from patients.models.machinery import Heartbeat, Idempotency
+from patients.models.machinery import Heartbeat, Idempotency, Run
 from patients.models.observations import (
     Attestation,
     Bleed,
@@ -49,6 +49,7 @@ __all__ = [
     "Regimen",
     "Result",
     "ResultHead",
+    "Run",
     "Site",
     "SiteSetting",
     "Source",

@@ -25,6 +25,7 @@ RANK = {
 }
 REPLACING = frozenset({"corrected", "amended"})
 FINAL = frozenset({"final", "corrected", "amended"})
+COUNTING = FINAL | {"preliminary"}
 TWIN = timedelta(minutes=1)
 
 
@@ -73,6 +74,8 @@ class Resolution(Generic[V]):
 
 def current(versions: Sequence[V]) -> Resolution[V]:
     """Resolves the versions of one result. Equal content counts once."""
+    if len(versions) == 1:
+        return _resolution(versions[0], (), conflict=False)
     ordered = _ordered(list({v.content_hash: v for v in sorted(versions, key=_tie)}.values()))
     standing: V | None = None
     conflict = False
@@ -82,11 +85,14 @@ def current(versions: Sequence[V]) -> Resolution[V]:
             conflict = False
         elif _conflicts(version, standing):
             conflict = True
-    counts = standing is not None and standing.status in (*FINAL, "preliminary")
-    former = tuple(v for v in ordered if v is not standing)
-    if standing is not None and not counts:
-        return Resolution(None, (*former, standing), conflict)
-    return Resolution(standing, former, conflict)
+    return _resolution(standing, tuple(v for v in ordered if v is not standing), conflict)
+
+
+def _resolution(standing: V | None, former: tuple[V, ...], conflict: bool) -> Resolution[V]:
+    """A report that hides or only announces a result counts for nothing."""
+    if standing is None or standing.status in COUNTING:
+        return Resolution(standing, former, conflict)
+    return Resolution(None, (*former, standing), conflict)
 
 
 def likeness(version: Version, analyte: str) -> str:
@@ -121,8 +127,6 @@ def active_facts(facts: Iterable[C]) -> list[C]:
 
 def _ordered(versions: list[V]) -> list[V]:
     """By time of report, then by what a status can follow, then by content."""
-    if len(versions) < 2:
-        return versions
     return sorted(versions, key=lambda v: (_reported(v, versions), RANK[v.status], v.content_hash))
 
 

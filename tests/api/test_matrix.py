@@ -7,20 +7,24 @@ gets 403. At a foreign site an object is 404 for everybody, before the role is l
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 import pytest
+import time_machine
+from django.db import transaction
 from django.urls import reverse
 
 from outcomes.services import cohort
-from patients import matrix
+from patients import access, matrix
 from patients.models import ROLES, Inbound, QuarantineItem, Result
 from patients.services import sites
 from patients.services.sites import create_source
-from tests.api.conftest import World, client_of, ok
+from tests.api.conftest import NOW, World, client_of, ok
 from tests.factories.messages import oru
+from tests.factories.people import make_site
 from workflow.models import Alert, TaskDue
 from workflow.services import imports
 
@@ -68,8 +72,26 @@ class Objects:
         return dict(made())
 
 
+@pytest.fixture(scope="module")
+def made(django_db_setup: None, django_db_blocker: Any) -> Iterator[Objects]:
+    """One world for all cases, in a transaction that is never committed."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        with access.everywhere(by="test"), time_machine.travel(NOW, tick=False):
+            yield _make(World(make_site("north"), make_site("south", timezone="America/New_York")))
+        transaction.set_rollback(True)
+
+
 @pytest.fixture
-def objects(world: World) -> Objects:
+def objects(made: Objects, django_db_blocker: Any) -> Iterator[Objects]:
+    """That world; whatever the case does to it is undone."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield made
+        transaction.set_rollback(True)
+
+
+def _make(world: World) -> Objects:
+    for role in SITE_ROLES:
+        world.api(role), world.api(role, "south")
     patient = world.told(cohort.alert_open)
     order = {"started_on": "2027-03-01", "template": "default"}
     made = world.api("clinician").post(reverse("api:steroid-courses", kwargs={"patient": patient}), order)

@@ -12,8 +12,8 @@ from outcomes.services import cohort
 from tests.api.conftest import TODAY, V1, World, ok, pointers, problem
 
 TASK_KEYS = {
-    "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on", "state",
-    "obligations", "fulfilled_by", "why", "assignee", "snoozed_until",
+    "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on",
+    "booked_delta_days", "state", "obligations", "fulfilled_by", "why", "assignee", "snoozed_until",
 }  # fmt: skip
 CLOSED = {"done", "done_out_of_window", "waived", "cancelled", "missed"}
 
@@ -146,6 +146,23 @@ def test_coordinators_and_clinicians_acknowledge(world: World, alert: dict[str, 
         "observe",
         f"{role}-north",
     )
+
+
+def test_of_two_who_answer_an_alert_the_second_is_told_when_it_says_what_it_has_seen(
+    world: World, alert: dict[str, Any]
+) -> None:
+    url, body = V1 + f"alerts/{alert['id']}/acknowledge/", {"decision": "observe", "note": "first"}
+    api = world.api()
+    problem(api.post(url, body, headers={"If-Match": "one"}), 400)
+    first = api.post(url, body, headers={"If-Match": '"0"'})
+    assert (ok(first)["decision"], first["ETag"]) == ("observe", '"1"')
+    late = {"decision": "repeat_test", "note": "second"}
+    told = problem(api.post(url, late, headers={"If-Match": '"0"'}), 412)
+    assert (told["current"]["note"], told["submitted"]) == ("first", late)
+    assert ok(api.get(V1 + "alerts/", {"state": "acknowledged"}))["results"][0]["decision"] == "observe"
+    again = api.post(url, late, headers={"If-Match": first["ETag"]})
+    assert (ok(again)["decision"], again["ETag"]) == ("repeat_test", '"2"')
+    assert api.post(url, body)["ETag"] == '"3"'
 
 
 def test_other_roles_do_not_acknowledge(world: World, alert: dict[str, Any]) -> None:

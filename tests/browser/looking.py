@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from tests.browser.conftest import AXE
@@ -59,10 +60,30 @@ SMALL = """
 """
 
 
-def axe(page: Any) -> list[str]:
-    """WCAG 2.2 A and AA findings as rule and element."""
+VIEWS = (("light", 1280, None), ("dark", 1280, "color-contrast"), ("light", 390, "target-size"))
+"""How each page is looked at, and the one axe rule that the change of view can break (None: all rules)."""
+
+
+def seen(page: Any, shot: Callable[[str], None] = lambda view: None) -> list[str]:
+    """Everything that is wrong with the open page: light, dark and on a phone. `shot` may take a picture of each."""
+    found = []
+    for scheme, wide, rule in VIEWS:
+        page.emulate_media(color_scheme=scheme)
+        page.set_viewport_size({"width": wide, "height": 900})
+        page.evaluate("document.getAnimations().forEach(each => each.finish())")
+        wrong = [*axe(page, rule), *poor_contrast(page), *small_targets(page)]
+        if width(page) > wide:
+            wrong.append(f"page is {width(page)} wide")
+        shot(f"{scheme}-{wide}")
+        found += [f"{scheme} {wide}: {text}" for text in wrong]
+    return [*found, *violations(page)]
+
+
+def axe(page: Any, rule: str | None = None) -> list[str]:
+    """WCAG 2.2 A and AA findings as rule and element; with `rule`, of that rule only."""
     page.evaluate(AXE.read_text(encoding="utf-8"))
-    found = page.evaluate("tags => axe.run(document, {runOnly: tags})", TAGS)
+    only = [rule] if rule else TAGS
+    found = page.evaluate("only => axe.run(document, {runOnly: only})", only)
     return [f"{v['id']}: {n['html'][:110]}" for v in found["violations"] for n in v["nodes"]]
 
 

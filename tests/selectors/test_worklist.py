@@ -28,7 +28,7 @@ def told(story: str, site: Any, mrn: str = "W1") -> UUID:
 
 
 def groups(now: datetime, site: Any, only: Filter | None = None, shown: int = 25) -> dict[str, Group]:
-    found = today_groups(now=now, today=local_date(now, site.timezone), only=only or Filter(), shown=shown)
+    found = today_groups(now=now, only=only or Filter(), shown=shown)
     assert [g.code for g in found] == ORDER
     return {g.code: g for g in found}
 
@@ -137,4 +137,4 @@ def test_three_queries_however_many_patients(site: Any, patients: int, django_as
         told("alert_open", site, f"W{number}")
     now = timezone.now()
     with django_assert_num_queries(3):
-        today_groups(now=now, today=local_date(now, site.timezone))
+        today_groups(now=now)

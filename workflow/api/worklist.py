@@ -15,11 +15,12 @@ from rest_framework.response import Response
 from patients.api.base import ApiView
 from patients.api.idempotency import idempotent
 from patients.api.paging import filters_of, page_of
+from patients.api.versions import etag, seen_version
 from patients.errors import Forbidden, NotFound
 from patients.services.shapes import Strict, checked
-from workflow.api.hidden import TASK
-from workflow.models import Alert, TaskDue
-from workflow.selectors import lists
+from workflow.api.hidden import CONTACT, TASK
+from workflow.models import Act, Alert, TaskDue
+from workflow.selectors import acts, lists
 from workflow.services import alerts, shapes, worklist
 
 TASK_FILTERS = ("site", "state", "kind", "due_before", "assignee", "patient")
@@ -43,17 +44,22 @@ class Worklist(ApiView):
         return [self.seen_at(task.site_id, body, TASK) for task, body in pairs]
 
 
-class TaskAct(ApiView):
-    """`worklist/{id}/<act>/`: the act comes from the route."""
+class TaskView(ApiView):
+    """A view below `worklist/{id}/`: the task is looked up, then the role at its site."""
 
     object_first = True
-    act = ""
-    shape: type[Strict] = shapes.ReasonIn
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.task = _one(TaskDue.objects.all(), kwargs["task"], "task")
         self.require_at(self.task.site_id)
+
+
+class TaskAct(TaskView):
+    """`worklist/{id}/<act>/`: the act comes from the route."""
+
+    act = ""
+    shape: type[Strict] = shapes.ReasonIn
 
     @extend_schema(request=shapes.ReasonIn, responses=OpenApiTypes.OBJECT)
     @idempotent
@@ -86,6 +92,27 @@ class AssignTask(TaskAct):
     shape = shapes.AssignIn
 
 
+class TaskContacts(TaskView):
+    """`worklist/{id}/contacts/`: who was contacted about the task, newest first."""
+
+    @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="task_contacts_list")
+    def get(self, request: Request, task: UUID) -> Response:
+        rows = acts.contacts(self.task.patient_id, self.task.key)
+        return page_of(request, rows, lambda page: [self._seen(act) for act in page])
+
+    @extend_schema(
+        request=shapes.ContactIn, responses={201: OpenApiTypes.OBJECT}, operation_id="task_contacts_create"
+    )
+    @idempotent
+    def post(self, request: Request, task: UUID) -> Response:
+        contact = checked(shapes.ContactIn, request.data)
+        act = worklist.contact(patient=self.task.patient_id, key=self.task.key, contact=contact, by=self.by())
+        return Response(self._seen(act), status=201)
+
+    def _seen(self, act: Act) -> dict[str, Any]:
+        return self.seen_at(self.task.site_id, acts.contact_json(act), CONTACT)
+
+
 class Alerts(ApiView):
     @extend_schema(
         parameters=_parameters(*ALERT_FILTERS), responses=OpenApiTypes.OBJECT, operation_id="alerts_list"
@@ -111,8 +138,12 @@ class Acknowledge(ApiView):
         fields = checked(shapes.AcknowledgeIn, request.data)
         if fields.get("episode_over") and "clinician" not in self.principal().at(self.alert.site_id):
             raise Forbidden("Only a clinician may say that an episode is over.")
-        alerts.acknowledge(patient=self.alert.patient_id, alert=alert, by=self.by(), **{"note": "", **fields})
-        return Response(lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0])
+        patient, seen = self.alert.patient_id, seen_version(request)
+        alerts.acknowledge(
+            patient=patient, alert=alert, by=self.by(), expected=seen, **{"note": "", **fields}
+        )
+        body = lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0]
+        return etag(Response(body), len(alerts.answers(patient, alert)))
 
 
 def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:

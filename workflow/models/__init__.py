@@ -1,4 +1,5 @@
 from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
+from workflow.models.feed import Feed, FeedEntry
 from workflow.models.notice import Notice, SiteTask, Watermark
 from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
 
@@ -6,6 +7,8 @@ __all__ = [
     "Act",
     "Alert",
     "Authorization",
+    "Feed",
+    "FeedEntry",
     "GateDecision",
     "Infusion",
     "InfusionSlot",

@@ -25,6 +25,13 @@ RIDING = ("opening", "due", "overdue")
 OPEN = Q(sent_at__isnull=True, failed_at__isnull=True, cancelled_at__isnull=True)
 
 
+@pghistory.track(
+    pghistory.UpdateEvent(
+        "resend", condition=pghistory.Q(old__failed_at__isnull=False, new__failed_at__isnull=True)
+    ),
+    fields=["id", "site", "recipient", "kind", "rule", "attempts", "next_try_at"],
+    model_name="NoticeSealedEvent",
+)
 class Notice(Identified):
     """One message to one person about one thing, once.
 
@@ -32,6 +39,7 @@ class Notice(Identified):
     the same message goes out again under the same Message-ID. `next_try_at` is empty while the row rides in
     the person's next digest; `delivered_in` names the row whose mail told it. `urgency` 0 goes before 1.
     `told` keeps the counts of a digest from its first try until it is known whether that one arrived.
+    Sending a failed one again is audited: who asked for it, and when.
     """
 
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, db_constraint=False, related_name="+")

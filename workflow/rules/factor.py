@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from patients.rules.bounds import at_most, below
 from workflow.rules.effects import Task
-from workflow.rules.facts import PatientFacts, RegimenFact, ResultFact
+from workflow.rules.exogenous import exposure
+from workflow.rules.facts import PatientFacts, ResultFact
 from workflow.rules.fulfilment import Filled, facts_of, fill
 from workflow.rules.missing import Asking, exact_value, time_of
 from workflow.rules.protocol import FactorFall, Protocol
@@ -17,6 +19,8 @@ from workflow.rules.windows import Window, missed_from
 
 DAY = timedelta(days=1)
 BELOW = ("<", "<=")
+Judged = tuple[ResultFact, str | bool | None]
+"""A value with how it fell (a sentence), False for not at all, or None when it cannot be told."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -28,18 +32,26 @@ class Reason:
     why: str
 
 
-def factor_checks(protocol: Protocol, facts: PatientFacts) -> Iterator[Task]:
-    """One check per reason; a reason within a running check joins it, a bleed only while it is not done."""
+def tasks(protocol: Protocol, facts: PatientFacts) -> Iterator[Task]:
+    """Checks that are due, and data without which a fall cannot be judged."""
     rule = protocol.factor_fall
     if rule is None or facts.day0 is None:
         return
+    judged = list(_judged(rule, protocol, facts))
+    yield from _data(rule, protocol, facts, judged)
+    yield from _checks(rule, facts, judged)
+
+
+def _checks(rule: FactorFall, facts: PatientFacts, judged: Sequence[Judged]) -> Iterator[Task]:
+    """One check per reason; a reason within a running check joins it, a bleed only while it is not done."""
+    falls = [Reason(row.collected_on, False, fell) for row, fell in judged if isinstance(fell, str)]
     bleeds = [
         Reason(b.onset_on, True, "a bleed after the infusion")
         for b in facts.bleeds
-        if b.onset_on > facts.day0
+        if facts.day0 is not None and b.onset_on > facts.day0
     ]
     running: Task | None = None
-    for reason in sorted([*_falls(rule, protocol, facts), *bleeds]):
+    for reason in sorted([*falls, *bleeds]):
         if running is not None and _covers(running, reason):
             continue
         running = _check(rule, facts, reason)
@@ -85,42 +97,36 @@ def _filled(rule: FactorFall, facts: PatientFacts, reason: Reason, closes: date)
     return filled
 
 
-def _falls(rule: FactorFall, protocol: Protocol, facts: PatientFacts) -> Iterator[Reason]:
-    for row, fell in _judged(rule, protocol, facts):
-        if isinstance(fell, str):
-            yield Reason(row.collected_on, False, fell)
-
-
-def factor_data(protocol: Protocol, facts: PatientFacts) -> Iterator[Task]:
+def _data(
+    rule: FactorFall, protocol: Protocol, facts: PatientFacts, judged: Sequence[Judged]
+) -> Iterator[Task]:
     """Clean values of which it cannot be told whether they fell: the number or the time of day is missing."""
-    rule = protocol.factor_fall
-    if rule is None or facts.day0 is None:
-        return
     asking = Asking("a falling factor", rule.window_days, rule.grace_days)
-    for row, fell in _judged(rule, protocol, facts):
+    for row, fell in judged:
         if fell is None:
             yield exact_value(row, asking)
-    for row in _clean(untimed_rows(rule.analyte, facts), protocol, facts):
+    for row in clean(untimed_rows(rule.analyte, facts), protocol, facts):
         if isinstance(_fell(rule, row, []), str):
             yield time_of(row, asking)
 
 
-def _judged(
-    rule: FactorFall, protocol: Protocol, facts: PatientFacts
-) -> Iterator[tuple[ResultFact, str | bool | None]]:
-    clean = _clean(follow_up_rows(rule.analyte, facts), protocol, facts)
-    for index, row in enumerate(clean):
+def _judged(rule: FactorFall, protocol: Protocol, facts: PatientFacts) -> Iterator[Judged]:
+    """Each clean value after the infusion, judged by those in the time of looking back before it."""
+    earlier: list[tuple[date, Decimal]] = []
+    for row in clean(follow_up_rows(rule.analyte, facts), protocol, facts):
         since = row.collected_on - timedelta(days=rule.lookback_days)
-        yield row, _fell(rule, row, [r for r in clean[:index] if r.collected_on >= since])
+        yield row, _fell(rule, row, [value for on, value in earlier if on >= since])
+        if row.value and row.comparator not in BELOW:
+            earlier.append((row.collected_on, row.value))
 
 
-def _fell(rule: FactorFall, row: ResultFact, earlier: list[ResultFact]) -> str | bool | None:
+def _fell(rule: FactorFall, row: ResultFact, earlier: Sequence[Decimal]) -> str | bool | None:
     """How it fell: below the floor, or by the share from the highest value before. None: it cannot be told."""
     assert row.value is not None
     low = below(row.comparator, row.value, rule.floor)
     if low is True:
         return f"{rule.analyte} {row.comparator}{row.value} is below {rule.floor}"
-    highest = max((r.value for r in earlier if r.value and r.comparator not in BELOW), default=None)
+    highest = max(earlier, default=None)
     if highest is None:
         return low
     fell = at_most(row.comparator, row.value, highest * (100 - rule.fall_percent) / 100)
@@ -129,19 +135,7 @@ def _fell(rule: FactorFall, row: ResultFact, earlier: list[ResultFact]) -> str |
     return None if fell is None else low
 
 
-def _clean(rows: list[ResultFact], protocol: Protocol, facts: PatientFacts) -> list[ResultFact]:
-    return [r for r in rows if r.final and r.value is not None and not contaminated(r, protocol, facts)]
-
-
-def contaminated(row: ResultFact, protocol: Protocol, facts: PatientFacts) -> bool:
-    """Whether exogenous factor is still in the sample: within the washout of a dose, that day included."""
-    if any(
-        0 <= (row.collected_on - u.given_on).days <= protocol.washout(u.product) for u in facts.factor_uses
-    ):
-        return True
-    return any(_regimen_reaches(r, row.collected_on, protocol.washout(r.product)) for r in facts.regimens)
-
-
-def _regimen_reaches(regimen: RegimenFact, on: date, washout: int) -> bool:
-    last = on if regimen.to_on is None else min(on, regimen.to_on)
-    return regimen.from_on <= last and (on - last).days <= washout
+def clean(rows: list[ResultFact], protocol: Protocol, facts: PatientFacts) -> list[ResultFact]:
+    """Final values in which no exogenous factor is measured."""
+    given = exposure(facts, protocol.washout)
+    return [r for r in rows if r.final and r.value is not None and not given.contaminates(r.collected_on)]

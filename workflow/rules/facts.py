@@ -10,15 +10,17 @@ and the like say when it was true. Dates are the site's local calendar dates.
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from patients.rules.versions import active_facts, current, likeness, suspects
+from patients.rules.versions import TWIN, active_facts, current, likeness, suspects
 from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
@@ -183,6 +185,7 @@ class InfusionFact(Fact):
     place_of_service: str = ""
     override: Override | None = None
     note: str = ""
+    attending_npi: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -215,15 +218,17 @@ class AuthorizationFact(Fact):
 class Act(Fact):
     """A decision somebody made. Kinds and payloads (dates as ISO text):
 
-    plan {"infusion_on": D or null} · pin key pathway|policy {"id", "version"} ·
+    plan {"infusion_on": D or null, "booked"?: shift|keep, "bookings"?: [{"key", "old", "new"}], "changes"} ·
+    book key <task key> {"on": D or null} · pin key pathway|policy {"id", "version"} ·
     enrolment key <contract code> {"version", "obligations": {...}} · demographics {"birth_date", "sex"} ·
-    complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
+    complete|waive|miss key <task key> · snooze key <task key> {"until": D, or null: no longer on hold} ·
+    assign key <task key> {"assignee"} · contact key <task key> {"at", "who", "how", "outcome"} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
     steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
     steroid-dose key <course id> {"on", "mg"} ·
     override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
     confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
-    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
+    infusion-note key <infusion id> · attending key <infusion id> {"npi"} · stop-prophylaxis {"regimens": [ids]} ·
     void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
@@ -316,13 +321,19 @@ class PatientFacts:
     @cached_property
     def by_analyte(self) -> dict[str, tuple[ResultFact, ...]]:
         """Counting results per analyte, oldest collection first."""
-        grouped: dict[str, list[ResultFact]] = {}
+        grouped: defaultdict[str, list[ResultFact]] = defaultdict(list)
         for result in self.results:
-            grouped.setdefault(result.analyte, []).append(result)
+            grouped[result.analyte].append(result)
         return {analyte: tuple(rows) for analyte, rows in grouped.items()}
 
     def of(self, analyte: str) -> tuple[ResultFact, ...]:
         return self.by_analyte.get(analyte, ())
+
+    def of_by(self, analyte: str, on: date) -> tuple[ResultFact, ...]:
+        """Those of an analyte without the ones that are later than `on` in every time zone."""
+        rows = self.of(analyte)
+        over = datetime(on.year, on.month, on.day, tzinfo=UTC) + timedelta(days=2)
+        return rows[: bisect_left(rows, over, key=_collected_at)]
 
     @cached_property
     def day0(self) -> date | None:
@@ -431,9 +442,8 @@ def _results(
 def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, ResultFact]]) -> set[UUID]:
     """Results that are one measurement reported twice, and count once."""
     alike: dict[str, list[ResultFact]] = {}
-    for row in counting:
-        if row.value is not None or row.code:
-            alike.setdefault(likeness(row, row.analyte), []).append(row)
+    for row in _neighbours(counting):
+        alike.setdefault(likeness(row, row.analyte), []).append(row)
     found: set[UUID] = set()
     for rows in alike.values():
         if len(rows) > 1:
@@ -443,10 +453,29 @@ def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, 
     return found
 
 
+def _neighbours(counting: Iterable[ResultFact]) -> Iterator[ResultFact]:
+    """Results with another one of their analyte so near in time that one may repeat the other."""
+    last: dict[str, ResultFact] = {}
+    given: set[UUID] = set()
+    for row in sorted((r for r in counting if r.value is not None or r.code), key=_collected_at):
+        before = last.get(row.analyte)
+        last[row.analyte] = row
+        if before is None or row.collected_at - before.collected_at > TWIN:
+            continue
+        for one in (before, row):
+            if one.id not in given:
+                given.add(one.id)
+                yield one
+
+
 def _first(versions: Iterable[ResultFact]) -> tuple[datetime, bool]:
     """When a result was first recorded, and whether a person said that it is no repetition."""
     rows = list(versions)
     return min(r.recorded_at for r in rows), any(r.accepted for r in rows)
+
+
+def _collected_at(row: ResultFact) -> datetime:
+    return row.collected_at
 
 
 def _result_order(row: ResultFact) -> tuple[Any, ...]:
@@ -485,7 +514,8 @@ def _infusion(
         return None
     said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
     note = said["infusion-note"].reason if "infusion-note" in said else ""
-    return replace(kept[-1], override=_override(said), note=note)
+    npi = said["attending"].payload["npi"] if "attending" in said else kept[-1].attending_npi
+    return replace(kept[-1], override=_override(said), note=note, attending_npi=npi)
 
 
 def _override(said: Mapping[str, Act]) -> Override | None:

@@ -40,14 +40,18 @@ def fill(
     facts: PatientFacts, analytes: Sequence[str], windows: Sequence[Window], taken: Sequence[Window] = ()
 ) -> list[Filled]:
     """Fills the windows (sorted by opening) with final results; results in `taken` windows are not late."""
+    if not windows:
+        return []
     filled = [Filled(w) for w in windows]
     opens = [w.opens for w in windows]
+    first = max(opens[0], facts.day0) if facts.day0 else opens[0]
     outside: list[ResultFact] = []
     for analyte in analytes:
         for row in facts.of(analyte):
-            if not row.final or (facts.day0 is not None and row.collected_on < facts.day0):
+            on = row.collected_on
+            if on < first or not row.final:
                 continue
-            index = bisect_right(opens, row.collected_on) - 1
+            index = bisect_right(opens, on) - 1
             if index >= 0 and not _placed(filled, index, row):
                 outside.append(row)
     _assign_late(filled, analytes, [r for r in outside if not _in_any(r.collected_on, taken)])

@@ -37,12 +37,13 @@ def by_slot(
     """Per slot whom it serves: its own authority, then contracts, then registries."""
     found: list[list[str]] = [[slot.authority] for slot in slots]
     months = {MONTHS[s.unit] * s.number: i for i, s in enumerate(slots) if s.unit in MONTHS}
-    weeks = [i for i, s in enumerate(slots) if s.unit not in MONTHS]
+    weeks = {i: windows[i].target for i, s in enumerate(slots) if s.unit not in MONTHS}
+    last = max(weeks.values(), default=day0)
     for one in _owed(protocol, owed, item):
         index = months.get(one.month)
-        if index is None and weeks and one.tolerance is not None:
+        if index is None and one.tolerance is not None:
             span = around(add_months(day0, one.month), *one.tolerance)
-            index = _nearest(span, {i: windows[i].target for i in weeks})
+            index = _nearest(span, weeks) if span.opens <= last else None
         if index is not None:
             found[index].append(one.code)
     return [tuple(dict.fromkeys(codes)) for codes in found]

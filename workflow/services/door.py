@@ -74,7 +74,7 @@ def the_door(*, patient: UUID, by: str, at: datetime | None = None) -> Iterator[
 def _locked(patient: UUID) -> Pathway:
     found = (
         Pathway.objects.select_for_update(of=("self",))
-        .select_related("site", "patient")
+        .select_related("site", "patient__site")
         .filter(patient_id=patient)
         .first()
     )

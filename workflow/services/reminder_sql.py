@@ -97,7 +97,7 @@ BY_TIME = f"""with {PEOPLE}, fell as materialized (
 ), late as materialized (
     select l.role, l.days, f.* from {_LEVELS} cross join lateral (
         select t.* from workflow_taskdue t
-        where {_LATE} and t.closes_at > %(last)s::timestamptz - make_interval(days => l.days) offset 0) f
+        where {_LATE} and t.closes_at > %(late_last)s::timestamptz - make_interval(days => l.days) offset 0) f
     union all
     select l.role, l.days, f.* from {_LEVELS} cross join lateral (
         select t.* from workflow_taskdue t
@@ -117,7 +117,7 @@ HOURLY = f"""select
     {" or ".join(f"exists (select 1 from workflow_taskdue t where t.ended_as is null and {c})" for c in _PROBES)}
     or exists (select 1 from {_LEVELS} cross join lateral (
         select 1 from workflow_taskdue t
-        where {_LATE} and t.closes_at > %(last)s::timestamptz - make_interval(days => l.days) limit 1) f),
+        where {_LATE} and t.closes_at > %(late_last)s::timestamptz - make_interval(days => l.days) limit 1) f),
     exists (
         select 1 from patients_site s cross join lateral (select {SITE_TODAY} as today) l
         join patients_membership m on m.site_id = s.id join patients_user u on u.id = m.user_id
@@ -130,7 +130,10 @@ BY_CHANGE = f"""with changed as materialized (
 ), {PEOPLE}, fell as materialized (
     select t.* from workflow_taskdue t where t.patient_id in (select patient_id from changed) and t.ended_as is null
 ), late as materialized (
-    select l.role, l.days, t.* from fell t cross join {_LEVELS} where {_LATE}
+    select l.role, l.days, t.* from fell t cross join {_LEVELS}
+    where {_LATE} and exists (
+        select 1 from workflow_notice e
+        where e.key = 'task:' || t.id and e.created_at <= %(now)s::timestamptz - make_interval(days => l.days))
 ), wanted as materialized (
     ({REMINDERS}) union all ({ESCALATIONS})
 ), withdrawn as (
@@ -149,7 +152,11 @@ BY_CHANGE = f"""with changed as materialized (
     returning 1
 )
 select (select count(*) from seen), (select count(*) from made)"""
-"""Patients who were decided again: the reminders that no longer hold go, those that hold are there."""
+"""Patients who were decided again: the reminders that no longer hold go, those that hold are there.
+
+Nobody is told of an inactivity before those who should act have been told: of a patient taken over with gaps in the
+past, the escalations are history.
+"""
 
 SECOND_PERSON = f"""with {PEOPLE}
 insert into workflow_notice ({COLUMNS})

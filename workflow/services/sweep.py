@@ -152,7 +152,9 @@ def redecide(*, at: datetime | None = None) -> int:
 def _redecide_batch(moment: datetime) -> int:
     with everywhere(by=SWEEPER):
         ids = _due(moment)
-        rows = Pathway.objects.select_for_update(of=("self",), skip_locked=True).select_related("site")
+        rows = Pathway.objects.select_for_update(of=("self",), skip_locked=True).select_related(
+            "site", "patient__site"
+        )
         pathways = list(rows.filter(pk__in=ids).order_by("pk"))
         for pathway in pathways:
             with transaction.atomic():

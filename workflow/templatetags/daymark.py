@@ -107,13 +107,13 @@ def fault(wrong: Mapping[str, str], name: str, number: int) -> SafeString | str:
 
 
 @register.simple_tag
-def row(group: str, found: Mapping[str, Any], today: date) -> dict[str, Any]:
+def row(group: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """One line of Today: status, what, why, dates and the one button."""
     if group == "alerts":
         return _alert_row(found)
     if group == "expiring":
-        return _gate_row(found, today)
-    payload = found["payload"]
+        return _gate_row(found, found["here"])
+    payload, today = found["payload"], found["here"]
     button, url = told.task_action(found["patient_id"], found["key"], found["kind"], payload["analytes"])
     return {
         "word": marks.task({**found, "progress": payload["progress"]}, today),
@@ -124,6 +124,8 @@ def row(group: str, found: Mapping[str, Any], today: date) -> dict[str, Any]:
         "left": told.left(found["closes_on"], today),
         "button": button,
         "url": url,
+        "page": told.task_url(found["patient_id"], found["key"]),
+        "contact": told.last_contact(payload),
     }
 
 

@@ -30,11 +30,13 @@ class Question:
 
     def of(self, analyte: str) -> list[ResultFact]:
         """Final results collected by `on` and before the infusion started, oldest first."""
-        return [r for r in self.facts.of(analyte) if r.final and self.before_start(r) is not False]
+        return [
+            r for r in self.facts.of_by(analyte, self.on) if r.final and self.before_start(r) is not False
+        ]
 
     def newest(self, analyte: str) -> ResultFact | None:
         """The newest of them; the search starts at the end, where it nearly always is."""
-        rows = reversed(self.facts.of(analyte))
+        rows = reversed(self.facts.of_by(analyte, self.on))
         return next((r for r in rows if r.final and self.before_start(r) is not False), None)
 
     def before_start(self, row: ResultFact) -> bool | None:
