@@ -67,7 +67,7 @@ def _acted(request: HttpRequest, row: selector.Undelivered) -> str:
     reason = request.POST.get("reason", "").strip()
     if not reason:
         raise Invalid.at("/reason", "required", REASON)
-    undelivered.end(task=row.id, ended_as="done", reason=reason, by=by)
+    undelivered.end(task=row.id, act="complete", reason=reason, by=by)
     return "Saved."
 
 

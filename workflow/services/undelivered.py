@@ -12,6 +12,7 @@ from patients.errors import Conflict, NotFound
 from workflow.models import Notice, SiteTask
 
 KIND = "notice-failed"
+ENDING = {"complete": "done", "waive": "waived"}
 AFRESH = {"tried_since": None, "leased_until": None, "attempts": 0, "error": "", "told": None}
 
 
@@ -22,34 +23,23 @@ def opened(*, site: UUID, person: UUID, why: str, at: datetime) -> None:
     SiteTask.objects.bulk_create([row], ignore_conflicts=True)
 
 
-def end(*, task: UUID, ended_as: str, reason: str, by: str, at: datetime | None = None) -> SiteTask:
-    """Somebody has told the person, or mended the address ("done"), or need not ("waived"), and says so.
+def end(*, task: UUID, act: str, reason: str, by: str, at: datetime | None = None) -> SiteTask:
+    """Somebody has told the person or had the address corrected ("complete"), or need not ("waive"), and says so.
 
-    Raises NotFound when there is no such task in the caller's sites, Conflict when it has ended.
+    Raises NotFound when there is no such task in the caller's sites, Conflict when it has ended and for other acts.
     """
+    if act not in ENDING:
+        raise Conflict("This task is about no patient: it can be completed or waived.")
     with transaction.atomic():
-        row = SiteTask.objects.select_for_update().filter(pk=task).first()
-        if row is None:
+        row = SiteTask.objects.select_for_update(of=("self",)).select_related("site", "person")
+        found = row.filter(pk=task).first()
+        if found is None:
             raise NotFound("There is no such task.")
-        if row.ended_at is not None:
+        if found.ended_at is not None:
             raise Conflict("This task has already ended; nothing was changed.")
-        row.ended_at, row.ended_as, row.ended_by, row.reason = at or timezone.now(), ended_as, by, reason
-        row.save(update_fields=["ended_at", "ended_as", "ended_by", "reason"])
-    return row
-
-
-def send_again_all(*, task: UUID, by: str, at: datetime | None = None) -> int:
-    """Everything that failed to reach the person since the task was opened goes out again; the task ends.
-
-    What is no longer so by then is withdrawn instead. Returns how many notices.
-    """
-    moment = at or timezone.now()
-    with transaction.atomic():
-        row = end(task=task, ended_as="done", reason="sent again", by=by, at=moment)
-        failed = Notice.objects.filter(
-            site=row.site_id, recipient=row.person_id, failed_at__gte=row.opened_at
-        )
-        return failed.update(failed_at=None, next_try_at=moment, **AFRESH)
+        found.ended_at, found.ended_as, found.ended_by, found.reason = at or timezone.now(), ENDING[act], by, reason
+        found.save(update_fields=["ended_at", "ended_as", "ended_by", "reason"])
+    return found
 
 
 def send_again(*, notice: UUID, at: datetime | None = None) -> None:
