@@ -52,6 +52,7 @@ class DaymarkAdmin(admin.AdminSite):
             lab_pages,
             map_pages,
             me_pages,
+            notice_pages,
             pages,
             task_pages,
             today,
@@ -70,6 +71,7 @@ class DaymarkAdmin(admin.AdminSite):
             *desk_pages.urls(self),
             *import_pages.urls(self),
             *map_pages.urls(self),
+            *notice_pages.urls(self),
         ]
         return own + super().get_urls()
 
