@@ -44,6 +44,7 @@ class DaymarkAdmin(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Our own pages first, so that `/admin/` is Today and the stock index stands at `records/`."""
         from config import health_page
+        from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
             desk_pages,
@@ -60,6 +61,7 @@ class DaymarkAdmin(admin.AdminSite):
             path("", self.admin_view(today.landing), name="index"),
             path("records/", self.admin_view(self.index), name="records"),
             *patient_pages.urls(self),
+            *export_pages.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),
             *me_pages.urls(self),

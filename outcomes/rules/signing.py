@@ -11,8 +11,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID
 
 from outcomes.rules.milestone_json import milestone_json
 from outcomes.rules.verdicts import MilestoneState
@@ -37,6 +38,27 @@ class Signed:
 def key_of(contract: str, month: int) -> str:
     """The key of a milestone's acts, the same as that of its task."""
     return f"milestone:{contract}:m{month:02d}"
+
+
+def intended(contract: str, month: int, version: int, today: date) -> Act:
+    """An attestation that is about to be made, before its content is known."""
+    return Act(
+        id=UUID(int=0),
+        recorded_at=datetime.max.replace(tzinfo=UTC),
+        kind=KIND,
+        key=key_of(contract, month),
+        payload={"version": version, "statement": {"milestone": {}}},
+        true_on=today,
+    )
+
+
+def payload(state: MilestoneState, **signature: Any) -> dict[str, Any]:
+    """What an attestation stores: the statement that is signed, and its SHA-256.
+
+    `signature`: username, printed_name, signed_at, meaning, note and the versions of rules and numbers.
+    """
+    statement = {"milestone": milestone_json(state), **signature}
+    return {"version": state.version, "statement": statement, "sha256": digest(statement)}
 
 
 def signed(facts: PatientFacts, contract: str) -> dict[int, tuple[Signed, ...]]:
@@ -82,6 +104,6 @@ def digest(statement: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sound(payload: Mapping[str, Any]) -> bool:
+def sound(stored: Mapping[str, Any]) -> bool:
     """Whether a stored attestation still is what was signed."""
-    return bool(digest(payload["statement"]) == payload["sha256"])
+    return bool(digest(stored["statement"]) == stored["sha256"])

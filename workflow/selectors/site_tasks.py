@@ -36,7 +36,11 @@ def site_tasks(filters: Mapping[str, str]) -> QuerySet[SiteTask]:
     state = filters.get("state", "")
     if any(name in filters for name in ("patient", "assignee", "due_before")) or state not in ("", *STATES):
         return rows.none()
-    wanted = {column: filters[name] for name, column in (("site", "site__code"), ("kind", "kind")) if name in filters}
+    wanted = {
+        column: filters[name]
+        for name, column in (("site", "site__code"), ("kind", "kind"))
+        if name in filters
+    }
     return rows.filter(**wanted, **STATES.get(state, {}))
 
 

@@ -37,7 +37,12 @@ def end(*, task: UUID, act: str, reason: str, by: str, at: datetime | None = Non
             raise NotFound("There is no such task.")
         if found.ended_at is not None:
             raise Conflict("This task has already ended; nothing was changed.")
-        found.ended_at, found.ended_as, found.ended_by, found.reason = at or timezone.now(), ENDING[act], by, reason
+        found.ended_at, found.ended_as, found.ended_by, found.reason = (
+            at or timezone.now(),
+            ENDING[act],
+            by,
+            reason,
+        )
         found.save(update_fields=["ended_at", "ended_as", "ended_by", "reason"])
     return found
 
