@@ -9,8 +9,8 @@ from patients.models import Heartbeat
 from workflow.services import imports, notices
 from workflow.services import sweep as sweeper
 
-SENDING_SECONDS = 20.0
-"""After this long a sender lets other work go first; the next bell goes on."""
+AT_MOST = 20.0
+"""Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on."""
 
 
 def _ran(*names: str) -> None:
@@ -27,7 +27,7 @@ def heartbeat() -> None:
 
 @shared_task(name="workflow.send_notices")
 def send_notices() -> None:
-    notices.send(seconds=SENDING_SECONDS)
+    notices.send(seconds=AT_MOST)
     _ran("send-notices")
 
 
@@ -39,7 +39,7 @@ def sweep() -> None:
 
 @shared_task(name="workflow.redecide")
 def redecide() -> None:
-    sweeper.redecide()
+    sweeper.redecide(seconds=AT_MOST)
     _ran("redecide", "runner")
 
 

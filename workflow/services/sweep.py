@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -138,13 +139,17 @@ def _execute(sql: str, asked: Mapping[str, Any]) -> int:
         return int(cursor.rowcount)
 
 
-def redecide(*, at: datetime | None = None) -> int:
-    """Decides again every patient whose decision may differ by now, in batches. Returns how many."""
+def redecide(*, at: datetime | None = None, seconds: float | None = None) -> int:
+    """Decides again every patient whose decision may differ by now, in batches. Returns how many.
+
+    Stops after `seconds`, so that other work comes in between; the next call goes on.
+    """
     moment = at or timezone.now()
+    stop = time.monotonic() + (float("inf") if seconds is None else seconds)
     total = 0
     while batch := _redecide_batch(moment):
         total += batch
-        if batch < BATCH:
+        if batch < BATCH or time.monotonic() > stop:
             break
     return total
 
