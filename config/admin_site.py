@@ -43,17 +43,35 @@ class DaymarkAdmin(admin.AdminSite):
 
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Our own pages first, so that `/admin/` is Today and the stock index stands at `records/`."""
+        from config import health_page
+        from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
-        from workflow.admin import desk_pages, import_pages, map_pages, pages
+        from workflow.admin import (
+            desk_pages,
+            import_pages,
+            lab_pages,
+            map_pages,
+            me_pages,
+            notice_pages,
+            pages,
+            task_pages,
+            today,
+        )
 
         own: list[URLResolver | URLPattern] = [
-            path("", self.admin_view(pages.landing), name="index"),
+            path("", self.admin_view(today.landing), name="index"),
             path("records/", self.admin_view(self.index), name="records"),
             *patient_pages.urls(self),
+            *export_pages.urls(self),
+            *lab_pages.urls(self),
             *pages.urls(self),
+            *task_pages.urls(self),
+            *me_pages.urls(self),
+            *health_page.urls(self),
             *desk_pages.urls(self),
             *import_pages.urls(self),
             *map_pages.urls(self),
+            *notice_pages.urls(self),
         ]
         return own + super().get_urls()
 

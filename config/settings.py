@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 
 from csp.constants import NONE, SELF
+from kombu import Queue
 from pghistory import ContextJSONField
 
 from config import embedded, env
@@ -127,7 +128,7 @@ AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_USERNAME_FORM_FIELD = "login"
+AXES_USERNAME_CALLABLE = "config.accounts.attempted"
 AXES_RESET_ON_SUCCESS = True
 AXES_LOCKOUT_TEMPLATE = "account/locked.html"
 AXES_IPWARE_PROXY_COUNT = 0
@@ -181,6 +182,7 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
     "COERCE_DECIMAL_TO_STRING": True,
 }
+FEED_READS_PER_HOUR = 60 if PRODUCTION else 600
 REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTH_HEADER_PREFIX": "Bearer", "TOKEN_LIMIT_PER_USER": None}
 SPECTACULAR_SETTINGS = {
     "TITLE": "Daymark",
@@ -193,6 +195,9 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {},
 }
+
+EXPORTS_PER_HOUR = 20 if PRODUCTION else 200
+"""Exports one person may ask for, and released files an analyst may fetch, in an hour."""
 
 # --- audit -----------------------------------------------------------------------------------------
 PGHISTORY_CONTEXT_FIELD = ContextJSONField()
@@ -208,6 +213,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("long")]
+CELERY_TASK_ROUTES = {name: {"queue": "long"} for name in ("workflow.run_imports", "outcomes.run_exports")}
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_BROKER_TRANSPORT_OPTIONS = {

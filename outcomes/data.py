@@ -15,13 +15,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from outcomes.rules.codes import Codes, parse_codes
 from outcomes.rules.contract import Contract, parse_contract
+from outcomes.rules.measure_rules import MeasureRules, parse_measures
 from outcomes.rules.packet_file import PacketFile, parse_packet
+from patients.data import products
 from workflow.data import lock_faults
 from workflow.rules.reading import Fault
 
 FOLDER = Path(__file__).parent / "contracts"
 CATALOG = Path(__file__).parent / "catalog"
-T = TypeVar("T", Codes, PacketFile)
+T = TypeVar("T", Codes, PacketFile, MeasureRules)
 VERDICTS = ("pending", "due", "met", "not_met", "not_evaluable")
 
 
@@ -83,6 +85,16 @@ def packet_file() -> PacketFile:
     return _newest("packet", parse_packet)
 
 
+@cache
+def measure_rules() -> MeasureRules:
+    """The newest version of the numbers that milestones are measured by."""
+    return _newest("measures", _parse_measures)
+
+
+def _parse_measures(raw: Mapping[str, Any]) -> tuple[MeasureRules | None, list[Fault]]:
+    return parse_measures(raw, products().washout)
+
+
 def _newest(code: str, parse: Callable[[Mapping[str, Any]], tuple[T | None, list[Fault]]]) -> T:
     path = max(CATALOG.glob(f"{code}_v*.toml"), key=lambda p: int(p.stem.rpartition("_v")[2]))
     found, faults = parse(_raw(path))
@@ -92,7 +104,7 @@ def _newest(code: str, parse: Callable[[Mapping[str, Any]], tuple[T | None, list
 
 
 def _catalog_faults() -> Iterator[FileFault]:
-    for code, parse in (("codes", parse_codes), ("packet", parse_packet)):
+    for code, parse in (("codes", parse_codes), ("packet", parse_packet), ("measures", _parse_measures)):
         for path in sorted(CATALOG.glob(f"{code}_v*.toml")):
             found, faults = parse(_raw(path))
             if found is not None and path.stem != f"{found.code}_v{found.version}":

@@ -14,4 +14,5 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+FEED_READS_PER_HOUR = 0
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"

@@ -10,12 +10,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outcomes.admin.patient_view import shown_unit
+from workflow.rules import contacts
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
 
 SHOWN = 40
 KEYED_BY_ID = (
     "acknowledge", "steroid", "steroid-dose", "override", "confirm-override", "void-request", "void", "infusion-note",
+    "attending",
 )  # fmt: skip
 HIDDEN = ("alert", "hits", "changes", "obligations")
 
@@ -108,6 +110,8 @@ def _value(r: ResultFact) -> str:
 
 def _act(act: Act) -> tuple[str, str]:
     """An act by its kind; the payload's plain values and the reason say the rest."""
+    if act.kind == "contact":
+        return "Contact", "; ".join(filter(None, (act.key, contacts.said(act.payload), act.reason)))
     values = [
         f"{_words(k)} {_told_value(v)}"
         for k, v in act.payload.items()

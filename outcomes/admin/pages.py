@@ -10,14 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from outcomes.admin import chart_view, history_view, patient_view, sheets
+from outcomes.admin import chart_view, given_view, history_view, patient_view, sheets
+from outcomes.admin.infusion_page import infusion_page
+from outcomes.admin.void_page import void_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
-from patients.admin.roles import CARE, OPENS_ADMIN, require
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, require
 from patients.models import Patient
 from workflow import data as files
 from workflow.admin import desk_view
 from workflow.admin.frame import page, visible
+from workflow.rules.bookings import bookable
 from workflow.rules.facts import History
 from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -27,6 +30,8 @@ from workflow.selectors.facts import history
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
         path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient"),
+        path("patients/<uuid:patient>/infusion/", site.admin_view(infusion_page), name="infusion"),
+        path("patients/<uuid:patient>/void/", site.admin_view(void_page), name="void"),
         path("patients/<uuid:patient>/packet/", site.admin_view(sheets.packet_page), name="packet"),
         path(
             "patients/<uuid:patient>/packet/<int:version>/",
@@ -54,24 +59,32 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     status = status_of(patient, result, today, now)
     waits = [desk_view.line(i) for i in desk.about(patient)]
     return page(
-        request, "workflow/patient.html", row.code, waits=waits, **context(row, status, result, known)
+        request,
+        "workflow/patient.html",
+        row.code,
+        waits=waits,
+        voids=holds(request, {"clinician"}, site=row.site_id),
+        **context(row, status, result, known),
     )
 
 
 def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:
     """Everything the template shows."""
     analytes = {t.key: t.analytes for t in result.decision.tasks}
+    visits = {t.key for t in result.decision.tasks if bookable(result.protocol, t)}
     return {
         "patient": row,
         "status": status,
         "today": patient_view.iso(status["as_of"]),
         "day0": patient_view.iso((status["infusion"] or {}).get("day0")),
         "planned": patient_view.iso((status["plan"] or {}).get("infusion_on")),
+        "given": given_view.infusion(result.facts),
+        "voided": given_view.voided(known),
         "strip": patient_view.strip(status),
         "gates": patient_view.gate_cards(status, row.pk),
         "window": chart_view.window(status),
         "alerts": patient_view.alert_cards(status, row.pk),
-        "tasks": patient_view.tasks(status, row.pk, analytes),
+        "tasks": patient_view.tasks(status, row.pk, analytes, visits),
         "alt": chart_view.alt_chart(status, result.facts, result.protocol),
         "activity": chart_view.activity_chart(status, result.facts, result.protocol),
         "courses": patient_view.courses(status),

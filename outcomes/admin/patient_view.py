@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -160,10 +160,10 @@ def _gate_action(gate: Status, patient: UUID, draw: Status | None) -> tuple[str,
 
 
 def tasks(
-    status: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]]
+    status: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]], visits: Collection[str]
 ) -> dict[str, list[dict[str, Any]]]:
-    """Tasks that want somebody, the next ones, and those that ended."""
-    rows = [_task_row(t, patient, analytes) for t in status["tasks"]]
+    """Tasks that want somebody, the next ones, and those that ended; `visits` are the keys that can be booked."""
+    rows = [_task_row(t, patient, analytes, visits) for t in status["tasks"]]
     order = sorted(
         (r for r in rows if r["state"] in LISTED), key=lambda r: (LISTED.index(r["state"]), r["due_on"])
     )
@@ -176,20 +176,21 @@ def tasks(
     }
 
 
-def _task_row(task: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _task_row(
+    task: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]], visits: Collection[str]
+) -> dict[str, Any]:
     button, url = told.task_action(patient, task["key"], task["kind"], list(analytes.get(task["key"], ())))
     key = task["key"]
+    dates = {n: iso(task[n]) for n in ("opens_on", "due_on", "closes_on", "booked_on", "snoozed_until")}
     return {
         **task,
-        **{
-            name: iso(task[name])
-            for name in ("opens_on", "due_on", "closes_on", "booked_on", "snoozed_until")
-        },
+        **dates,
+        "against": told.against(dates),
+        "book": told.book_url(patient, key, dates) if key in visits and task["state"] in LISTED else "",
         "button": button,
         "url": url,
-        "waive": told.form_url(patient, "waive", key=key),
-        "hold": told.form_url(patient, "snooze", key=key),
-        "miss": told.form_url(patient, "miss", key=key),
+        "page": told.task_url(patient, task["key"]),
+        "contact": told.last_contact(task),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from outcomes import data
+from outcomes.selectors import exports
 from outcomes.selectors.contract_lists import contract_json, contract_milestones
 from outcomes.services import enrolment
 from patients.api.base import ApiView
@@ -37,11 +39,21 @@ class Coverage(Facts):
 class Contracts(ApiView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="contracts_list")
     def get(self, request: Request) -> Response:
-        return page_of(request, data.contracts(), lambda page: [contract_json(c) for c in page])
+        own = self.principal().contracts if payer_only(self) else None
+        found = [c for c in data.contracts() if own is None or c.code in own]
+        return page_of(request, found, lambda page: [contract_json(c) for c in page])
+
+
+def payer_only(view: ApiView) -> bool:
+    """Whether the caller may use the route as a payer's analyst only."""
+    return view.principal().any_role & view.allowed() <= {"payer_analyst"}
 
 
 class ContractMilestones(ApiView):
-    """Milestones of every enrolled and infused patient of the caller's sites, decided live."""
+    """Milestones of every enrolled and infused patient of the caller's sites, decided live.
+
+    A payer's analyst gets the rows that were released last.
+    """
 
     @extend_schema(
         parameters=[OpenApiParameter(name, str) for name in FILTERS],
@@ -57,5 +69,15 @@ class ContractMilestones(ApiView):
         verdict = filters.get("verdict")
         if verdict and verdict not in data.VERDICTS:
             raise Invalid.at("/verdict", "unknown", f"Known verdicts are {', '.join(data.VERDICTS)}.")
+        if payer_only(self):
+            return self._released(request, found.code, asked.get("as_of"), verdict or "")
         rows = contract_milestones(found.code, as_of=asked.get("as_of"), verdict=verdict)
         return page_of(request, rows, lambda page: list(page))
+
+    def _released(self, request: Request, contract: str, as_of: date | None, verdict: str) -> Response:
+        principal = self.principal()
+        if contract not in principal.contracts:
+            raise NotFound("There is no such contract.")
+        release = exports.newest(principal, contract, as_of)
+        rows: Any = exports.Released(principal, release, verdict) if release else []
+        return page_of(request, rows, list)

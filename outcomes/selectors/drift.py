@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from outcomes.models import Assessment
-from outcomes.selectors.milestones import milestone_json, states
+from outcomes.rules.milestone_json import milestone_json
+from outcomes.selectors.milestones import states
 from workflow.rules.facts import known
 from workflow.selectors.decisions import local_date
 from workflow.selectors.facts import histories

@@ -6,47 +6,22 @@ from datetime import date
 from typing import Any
 
 from outcomes import data
-from outcomes.rules.contract import Criterion
-from outcomes.rules.milestones import MilestoneState, assess
+from outcomes.rules.milestone_json import milestone_json
+from outcomes.rules.milestones import assess
+from outcomes.rules.verdicts import MilestoneState
 from workflow.rules.facts import PatientFacts
-from workflow.selectors.shown import day, number
 
 
 def states(facts: PatientFacts, today: date) -> list[MilestoneState]:
     """Milestones of every contract the patient is enrolled in, by contract and month."""
     enrolled = {a.key: a.payload["version"] for a in facts.acts_by_kind.get("enrolment", ())}
+    rules = data.measure_rules()
     return [
         state
         for code, version in sorted(enrolled.items())
-        for state in assess(facts, data.contract(code, version), today)
+        for state in assess(facts, data.contract(code, version), today, rules)
     ]
 
 
 def milestone_rows(facts: PatientFacts, today: date) -> list[dict[str, Any]]:
     return [milestone_json(s) for s in states(facts, today)]
-
-
-def milestone_json(state: MilestoneState) -> dict[str, Any]:
-    return {
-        "contract": state.contract,
-        "contract_version": state.contract_version,
-        "month": state.month,
-        "target_on": day(state.target_on),
-        "opens_on": day(state.opens_on),
-        "closes_on": day(state.closes_on),
-        "verdict": state.verdict,
-        "reason": state.reason,
-        "criteria": [_criterion(c, state.verdict) for c in state.criteria],
-    }
-
-
-def _criterion(criterion: Criterion, verdict: str) -> dict[str, Any]:
-    return {
-        "code": criterion.code,
-        "metric": criterion.metric,
-        "assay": criterion.assay or None,
-        "value": None,
-        "threshold": number(criterion.threshold),
-        "verdict": verdict,
-        "reason": "",
-    }

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from outcomes.models import Assessment
-from outcomes.rules.milestones import MilestoneState
-from outcomes.selectors.milestones import milestone_json, states
+from outcomes.rules.milestone_json import milestone_json
+from outcomes.rules.verdicts import MilestoneState
+from outcomes.selectors.milestones import states
 from patients.access import everywhere
 from workflow.rules.facts import known
 from workflow.rules.version import RULES_VERSION

@@ -13,7 +13,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from patients.admin.roles import ReadOnly, holds, principal
+from patients.admin.roles import SITE_ADMIN, ReadOnly, holds, principal
 from patients.models import (
     Attestation,
     Bleed,
@@ -29,8 +29,6 @@ from patients.models import (
     Source,
     User,
 )
-
-SITE_ADMIN = frozenset({"site_admin"})
 
 
 @admin.register(Site)

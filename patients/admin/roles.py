@@ -14,6 +14,7 @@ from patients.access import Principal, principal_of
 
 OPENS_ADMIN = frozenset({"coordinator", "clinician", "site_admin"})
 CARE = frozenset({"coordinator", "clinician"})
+SITE_ADMIN = frozenset({"site_admin"})
 
 
 def principal(request: HttpRequest) -> Principal:

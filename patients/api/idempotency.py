@@ -1,7 +1,8 @@
 """`Idempotency-Key`: the same creating request sent twice is carried out once, for 24 hours.
 
 Scope is user and route. The same key with another body is a fault; a twin that runs at the same moment is
-a conflict; a replay returns the stored answer with `Idempotency-Replayed: true`.
+a conflict; a replay returns the stored answer with `Idempotency-Replayed: true`. Answers are kept encrypted:
+they hold what the routes' own tables protect, secrets that are told only once among it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import timedelta
 from functools import wraps
 from typing import Any
 
+from cryptography.fernet import InvalidToken
 from django.db import connection
 from django.utils import timezone
 from rest_framework.request import Request
@@ -21,8 +23,10 @@ from rest_framework.utils.encoders import JSONEncoder
 
 from patients.errors import Conflict, Invalid, Malformed
 from patients.models import Idempotency
+from patients.sealing import box
 
 KEPT = timedelta(hours=24)
+PURPOSE = "idempotency"
 KEPT_HEADERS = ("ETag", "Location")
 View = Callable[..., Response]
 
@@ -69,7 +73,14 @@ def _replayed(stored: Idempotency, body_hash: str) -> Response:
     if stored.body_hash != body_hash:
         raise Invalid.at("/", "idempotency-key-reused", "This Idempotency-Key was used with another body.")
     headers = {**stored.headers, "Idempotency-Replayed": "true"}
-    return Response(json.loads(stored.body), status=stored.status, headers=headers)
+    return Response(_opened(stored.body), status=stored.status, headers=headers)
+
+
+def _opened(body: str) -> Any:
+    try:
+        return json.loads(box(PURPOSE).decrypt(body.encode()))
+    except InvalidToken as error:
+        raise Conflict("This was carried out, but its answer can no longer be read.") from error
 
 
 def _kept(response: Response, user: Any, route: str, key: str, body_hash: str) -> None:
@@ -80,6 +91,6 @@ def _kept(response: Response, user: Any, route: str, key: str, body_hash: str) -
         body_hash=body_hash,
         status=response.status_code,
         headers={name: response[name] for name in KEPT_HEADERS if response.has_header(name)},
-        body=json.dumps(response.data, cls=JSONEncoder),
+        body=box(PURPOSE).encrypt(json.dumps(response.data, cls=JSONEncoder).encode()).decode(),
         created_at=timezone.now(),
     )

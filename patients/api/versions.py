@@ -22,9 +22,17 @@ def etag(response: Response, version: int) -> Response:
 
 def expected_version(request: Request) -> int:
     """The version in If-Match. Raises PreconditionRequired without one, Malformed for something else."""
+    version = seen_version(request)
+    if version is None:
+        raise PreconditionRequired("Send If-Match with the ETag of the version you have seen.")
+    return version
+
+
+def seen_version(request: Request) -> int | None:
+    """The version in If-Match where that header is optional. Raises Malformed for something else."""
     text = request.headers.get("If-Match")
     if text is None:
-        raise PreconditionRequired("Send If-Match with the ETag of the version you have seen.")
+        return None
     digits = text.strip().removeprefix("W/").strip('"')
     if not digits.isdigit() or len(digits) > 9:
         raise Malformed.at("/", "if-match", 'If-Match must hold one ETag, such as "3".')

@@ -10,7 +10,7 @@ from patients.models.inbound import (
     Source,
     TableMapping,
 )
-from patients.models.machinery import Heartbeat, Hold, Idempotency
+from patients.models.machinery import Heartbeat, Hold, Idempotency, Run
 from patients.models.observations import (
     Attestation,
     Bleed,
@@ -54,6 +54,7 @@ __all__ = [
     "Regimen",
     "Result",
     "ResultHead",
+    "Run",
     "Seal",
     "SealPart",
     "Site",

@@ -15,8 +15,25 @@ class Heartbeat(models.Model):
         return self.name
 
 
+class Run(models.Model):
+    """The last run of a background task: `ok` is empty while it runs, and after it was cut off.
+
+    `error` is the kind of an exception, never its text.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ok = models.BooleanField(null=True)
+    error = models.CharField(max_length=64, blank=True)
+    ok_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Idempotency(models.Model):
-    """The answer to a creating request, kept for 24 hours under user, route and key."""
+    """The answer to a creating request, encrypted, kept for 24 hours under user, route and key."""
 
     user_id = models.UUIDField()
     route = models.CharField(max_length=255)

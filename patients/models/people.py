@@ -16,11 +16,24 @@ SETTING_KINDS = ("certification", "holiday", "override", "escalation")
 
 @pghistory.track(*tracked(), exclude=["password", "last_login"])
 class User(AbstractUser):
-    """A person who signs in. `npi` is the US National Provider Identifier, where there is one."""
+    """A person who signs in. `npi` is the US National Provider Identifier, where there is one.
+
+    `mail_digest`: reminders of tasks come in one mail a day, at `digest_hour` o'clock in the site's local
+    time, on Saturdays and Sundays only with `mail_weekends`. `mail_single`: each reminder comes as a mail of
+    its own when it falls due. Alerts and escalations always come alone and at once.
+    """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     npi = models.CharField(max_length=10, blank=True)
     mail_digest = models.BooleanField(default=True)
+    mail_single = models.BooleanField(default=False)
+    mail_weekends = models.BooleanField(default=False)
+    digest_hour = models.PositiveSmallIntegerField(default=7)
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(condition=models.Q(digest_hour__lte=23), name="user_digest_hour")
+        ]
 
 
 @pghistory.track(*tracked())

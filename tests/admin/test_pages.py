@@ -14,7 +14,7 @@ from django.utils import timezone
 from outcomes.services import cohort
 from patients.models import Attestation, Bleed, Result
 from tests.factories.people import make_site, make_staff
-from workflow.models import Act, Alert, Pathway, TaskDue
+from workflow.models import Act, Alert, Pathway
 from workflow.selectors.decisions import local_date
 
 pytestmark = pytest.mark.django_db
@@ -203,17 +203,6 @@ def test_an_alert_is_answered_with_a_decision(ana: Client, site: Any):
     assert alert.state == "acknowledged"
 
 
-@pytest.mark.parametrize(("form", "ended"), [("complete", "done"), ("waive", "waived"), ("miss", "missed")])
-def test_a_task_ends_with_a_reason_only(ana: Client, site: Any, form: str, ended: str):
-    patient = told("infused_last_week", site)
-    key = TaskDue.objects.filter(patient_id=patient, kind="liver-panel").order_by("due_on")[0].key
-    path = f"/admin/patients/{patient}/{form}/"
-    assert ana.post(path, {"key": key}).status_code == 422
-    ana.post(path, {"key": key, "reason": "Patient was travelling"})
-    assert TaskDue.objects.get(patient_id=patient, key=key).ended_as == ended
-    assert Act.objects.get(patient_id=patient, kind=form).reason == "Patient was travelling"
-
-
 def test_reading_a_form_changes_nothing(ana: Client, site: Any):
     patient = told("alert_open", site)
     before = Act.objects.count()
@@ -222,10 +211,6 @@ def test_reading_a_form_changes_nothing(ana: Client, site: Any):
         "attestation",
         "bleed",
         "acknowledge",
-        "complete",
-        "waive",
-        "miss",
-        "snooze",
     ):
         page(ana, f"/admin/patients/{patient}/{form}/")
     assert Act.objects.count() == before

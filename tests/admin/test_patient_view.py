@@ -90,7 +90,7 @@ def test_the_pathway_counts_what_is_done():
 
 
 def test_tasks_stand_by_urgency_and_each_has_one_action():
-    tasks = patient_view.tasks(samples.week5(), samples.WHO, {"liver-panel:w04": ("ALT", "AST")})
+    tasks = patient_view.tasks(samples.week5(), samples.WHO, {"liver-panel:w04": ("ALT", "AST")}, ())
     assert [t["state"] for t in tasks["now"]] == ["overdue", "open", "open", "missed"]
     assert tasks["now"][0]["button"] == "Enter result"
     assert tasks["now"][0]["url"].endswith("/results/?analytes=ALT,AST")

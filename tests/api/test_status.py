@@ -39,7 +39,7 @@ def test_a_status_has_every_part_of_its_public_shape(world: World) -> None:
         "code", "verdict", "blocking", "authority", "reason", "next_step", "valid_until", "rule", "evidence",
     }  # fmt: skip
     assert set(body["tasks"][0]) >= {
-        "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on", "state", "obligations",
+        "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on", "booked_delta_days", "state", "obligations",
         "fulfilled_by", "why",
     }  # fmt: skip
     alert = next(a for a in body["alerts"] if a["rule"] == "alt-rise")

@@ -70,7 +70,9 @@ def test_every_fault_of_a_file_is_reported_at_once() -> None:
 
 def verdict(month: int, on: int, *events: Any, code: str = "sample-level") -> tuple[str, str]:
     facts = known(history(infusions=[infusion()], events=events), as_of=day(on))
-    state = next(s for s in assess(facts, data.contract(code, "1"), day(on)) if s.month == month)
+    state = next(
+        s for s in assess(facts, data.contract(code, "1"), day(on), data.measure_rules()) if s.month == month
+    )
     return state.verdict, state.reason
 
 
@@ -84,9 +86,11 @@ def test_pending_until_the_window_opens_then_due(on: int, word: str) -> None:
     assert verdict(12, on) == (word, "")
 
 
-def test_after_the_window_it_says_that_nobody_has_judged_it() -> None:
-    assert verdict(12, TARGET + 31)[0] == "due"
-    assert "window has closed" in verdict(12, TARGET + 31)[1]
+def test_after_the_window_without_data_it_is_not_evaluable() -> None:
+    word, reason = verdict(12, TARGET + 31)
+    assert word == "not_evaluable"
+    assert "Missing: no one-stage sample" in reason
+    assert "no lead-in" in reason
 
 
 @pytest.mark.parametrize("kind", ["death", "liver_transplant", "withdrawn", "lost_to_follow_up"])
@@ -103,7 +107,7 @@ def test_a_gap_does_not_censor() -> None:
 
 def test_before_the_infusion_there_is_no_milestone() -> None:
     facts = known(history(), as_of=day(0))
-    assert assess(facts, data.contract("sample-level", "1"), day(0)) == ()
+    assert assess(facts, data.contract("sample-level", "1"), day(0), data.measure_rules()) == ()
 
 
 def test_what_the_workflow_is_told() -> None:

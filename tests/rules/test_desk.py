@@ -7,7 +7,7 @@ import pytest
 from patients.data import catalog
 from workflow.rules import desk
 from workflow.rules.desk import Told
-from workflow.services.desk import ACTIONS, actions_of
+from workflow.services.desk import ACTIONS
 
 
 def told(**words: object) -> Told:
@@ -52,10 +52,38 @@ def test_nothing_is_guessed_between_two_or_against_the_unit(words: dict[str, obj
 def test_every_reason_has_words_and_advice_and_a_suggestion_that_can_be_carried_out(reason: str):
     found = desk.suggest(told(reasons=(reason,), analyte="ALT", unit="furlong"), catalog())
     assert found.sentence.endswith(".")
-    offered = desk.offered(actions_of({"reasons": [reason]}), found, (reason,))
+    offered = desk.offered(desk.actions_of([reason]), found, (reason,))
     assert offered and set(offered) <= set(ACTIONS) <= set(desk.ACTIONS)
     assert found.action in ("", offered[0])
     assert "discard" in offered
+
+
+FITTING = [
+    (["unmapped-code"], "map discard"),
+    (["unit-dimension"], "map convert discard"),
+    (["unit-unknown"], "convert discard"),
+    (["implausible"], "convert accept discard"),
+    (["implausible", "unmapped-code"], "map convert discard"),
+    (["patient-unmatched"], "assign_patient discard"),
+    (["patient-ambiguous", "implausible"], "convert assign_patient discard"),
+    (["status-unverified", "modifier-extension"], "accept discard"),
+    (["final-changed-without-correction"], "accept discard"),
+    (["duplicate-suspect"], "accept discard"),
+    (["value-unparseable"], "discard"),
+    (["status-unknown", "bad-timestamp"], "discard"),
+]
+
+
+@pytest.mark.parametrize(("reasons", "actions"), FITTING)
+def test_which_decision_fits_which_reason(reasons: list[str], actions: str):
+    assert desk.actions_of(reasons) == actions.split()
+    assert desk.actions_of(reasons[::-1]) == actions.split()
+
+
+def test_what_cannot_be_accepted_says_what_to_do_instead():
+    assert desk.not_acceptable(["implausible", "unit-unknown"]).startswith(
+        "“unit-unknown” cannot be accepted"
+    )
 
 
 def test_what_it_waits_for_after_that_is_said():
@@ -68,7 +96,7 @@ def test_an_odd_unit_may_be_mapped_for_all_items_of_the_code():
     reasons = ("unit-unknown",)
     found = desk.suggest(told(reasons=reasons, analyte="ALT", unit="furlong"), catalog())
     assert "usually U/L" in found.sentence
-    assert desk.offered(actions_of({"reasons": list(reasons)}), found, reasons) == [
+    assert desk.offered(desk.actions_of(reasons), found, reasons) == [
         "convert",
         "map",
         "discard",

@@ -283,6 +283,30 @@ def test_a_course_does_not_end_before_it_starts(infused: Patient) -> None:
                         by="lee", at=LATER)  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("ended_on", "on_the_7th", "on_the_10th"),
+    [
+        (date(2026, 4, 5), "ended", "ended"),
+        (date(2026, 4, 10), "running", "running"),
+        (date(2026, 4, 20), "running", "running"),
+    ],
+)
+def test_an_end_told_late_holds_from_its_own_day(
+    infused: Patient, ended_on: date, on_the_7th: str, on_the_10th: str
+) -> None:
+    """Told on 10 April: what is shown for 7 April is what would have been shown then."""
+    course = start(infused)
+    steroids.change(
+        patient=infused.pk, course=course, fields={"ended_on": ended_on}, expected=1, by="lee",
+        at=LATER + timedelta(days=9),
+    )  # fmt: skip
+    told = {on: patient_status(infused.pk, as_of=date(2026, 4, on))["steroid_courses"][0] for on in (7, 10)}
+    assert (told[7]["state"], told[10]["state"]) == (on_the_7th, on_the_10th)
+    assert told[10]["ended_on"] == str(ended_on)
+    seen_early = str(ended_on) if ended_on < date(2026, 4, 7) else None
+    assert told[7]["ended_on"] == seen_early
+
+
 def test_doses_belong_to_a_course_of_the_patient(infused: Patient, site: Site) -> None:
     course = start(infused)
     steroids.dose(patient=infused.pk, course=course, on=LATER.date(), mg=Decimal("60.00"), by="t", at=LATER)

@@ -178,7 +178,7 @@ def _open(
 ) -> dict[str, Any]:
     """What a waiting item shows beside itself: the advice, the decisions that fit, and its like."""
     suggestion = rules.suggest(item.told, catalog())
-    actions = service.actions_of({"reasons": item.reasons})
+    actions = rules.actions_of(item.reasons)
     offered = rules.offered(actions, suggestion, item.reasons)
     reach = selector.reach(item)
     people = selector.choices(item) if rules.ASSIGN in offered else []

@@ -16,14 +16,14 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, facts, overrides, shapes, worklist
+from workflow.services import alerts, bookings, facts, infusions, overrides, shapes
 
 Choices = Sequence[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One input. `kind`: text, date, time, area, number, select, yesno."""
+    """One input. `kind`: text, date, time, area, number, select, yesno, hidden."""
 
     name: str
     label: str
@@ -84,24 +84,20 @@ def _noted(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"note": "", **fields}
 
 
-def _task(verb: Callable[..., object]) -> Callable[[UUID, dict[str, Any], str], object]:
-    def save(patient: UUID, data: dict[str, Any], by: str) -> object:
-        key = data.pop("key", "")
-        return verb(patient=patient, key=key, by=by, **checked(shapes.ReasonIn, data))
-
-    return save
-
-
-def _snooze(patient: UUID, data: dict[str, Any], by: str) -> object:
+def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
     key = data.pop("key", "")
-    return worklist.snooze(patient=patient, key=key, by=by, **checked(shapes.SnoozeIn, data))
+    fields = checked(shapes.BookIn, {"on": None, **data})
+    return bookings.book(patient=patient, key=key, by=by, **fields)
+
+
+def _attend(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return infusions.attend(patient=patient, by=by, **checked(shapes.AttendingIn, data))
 
 
 def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
     return overrides.confirm(patient=patient, by=by)
 
 
-KEY = Field("key", "Task", "hidden")
 REASON = Field("reason", "Reason", "area", "One sentence; it is kept in the history.")
 FORMS: dict[str, Form] = {
     "attestation": Form(
@@ -159,6 +155,17 @@ FORMS: dict[str, Form] = {
         "Answer saved.",
         note="An alert is a signal to a clinician, never an order. Only a clinician starts steroids.",
     ),
+    "attending": Form(
+        "Name the attending clinician",
+        "Save NPI",
+        (
+            Field(
+                "npi", "NPI of the attending clinician", hint="10 digits; it stands in field 76 of the claim."
+            ),
+        ),
+        _attend,
+        "Attending clinician saved.",
+    ),
     "override-confirm": Form(
         "Confirm the override",
         "Confirm as second person",
@@ -168,18 +175,16 @@ FORMS: dict[str, Form] = {
         roles=frozenset({"clinician"}),
         note="You were named as second person: you answer for infusing against the blocking gates, with your colleague.",
     ),
-    "complete": Form(
-        "Complete a task", "Mark as done", (KEY, REASON), _task(worklist.complete), "Task marked as done."
-    ),
-    "waive": Form("Waive a task", "Waive task", (KEY, REASON), _task(worklist.waive), "Task waived."),
-    "miss": Form(
-        "Say why a task was missed", "Save reason", (KEY, REASON), _task(worklist.miss), "Reason saved."
-    ),
-    "snooze": Form(
-        "Put a task on hold",
-        "Put on hold",
-        (KEY, Field("until", "No reminder before", "date", "The task's own dates do not move."), REASON),
-        _snooze,
-        "Task put on hold.",
+    "book": Form(
+        "Book a follow-up",
+        "Save booking",
+        (
+            Field("key", "Task", "hidden"),
+            Field("on", "Booked on", "date", "Leave it empty to take a booking back.", optional=True),
+            Field("visit", "The same visit for everything due that day?", "yesno", optional=True),
+        ),
+        _book,
+        "Booking saved.",
+        note="A booking is an appointment: target and window stay as they are.",
     ),
 }

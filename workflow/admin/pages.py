@@ -7,27 +7,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.contrib import admin, messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, principal, require, sites_of
+from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
 from patients.errors import DomainError, Fault
-from patients.models import Patient, Site
+from patients.models import Patient
 from patients.rules.words import counted
-from workflow.admin import panel, planner
+from workflow.admin import panel, planner, today
 from workflow.admin.forms import FORMS, Form
 from workflow.admin.frame import faults_of, page, visible
-from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
-from workflow.selectors.desk import waiting_count
 from workflow.services import intake
 
 PER_PAGE = 50
@@ -37,7 +33,7 @@ View = Callable[..., HttpResponse]
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     """Addresses below the admin: names as in `admin:today`."""
     own: list[tuple[str, View, str]] = [
-        ("today/", today, "today"),
+        ("today/", today.today, "today"),
         ("patients/", patients, "patients"),
         ("patients/<uuid:patient>/results/", results, "results"),
         ("patients/<uuid:patient>/plan/", planner.planner, "planner"),
@@ -48,49 +44,17 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The top bar: the pages this person's roles open."""
-    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("desk", "Desk", CARE)]
+    pages = [("today", "Today", CARE), ("patients", "Patients", CARE)]
+    pages += [("lab-entry", "Lab entry", CARE), ("desk", "Desk", CARE)]
     pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
-    pages += [("rules", "Rules", OPENS_ADMIN), ("records", "Records", OPENS_ADMIN)]
+    pages += [
+        ("exports", "Exports", OPENS_ADMIN),
+        ("rules", "Rules", OPENS_ADMIN),
+        ("records", "Records", OPENS_ADMIN),
+        ("health", "Health", SITE_ADMIN),
+    ]
     found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
     return [{"url": url, "text": text, "current": request.path.startswith(url)} for url, text in found]
-
-
-def landing(request: HttpRequest) -> HttpResponseRedirect:
-    """`/admin/`: Today for those who care for patients, else the records."""
-    return redirect("admin:today" if holds(request, CARE) else "admin:records")
-
-
-def today(request: HttpRequest) -> HttpResponse:
-    """What needs somebody now, most urgent first."""
-    require(request, CARE)
-    now = timezone.now()
-    sites = list(Site.objects.order_by("name"))
-    here = local_date(now, sites[0].timezone) if sites else now.date()
-    only = worklist.Filter(
-        site=request.GET.get("site", ""),
-        assignee=principal(request).username if "mine" in request.GET else "",
-    )
-    shown = 200 if request.GET.get("group") else worklist.SHOWN
-    groups = worklist.today_groups(now=now, today=here, only=only, shown=shown)
-    wanted = request.GET.get("group", "")
-    listed = [g for g in groups if g.code == wanted] if wanted else groups[:5]
-    return page(
-        request,
-        "workflow/today.html",
-        f"Today, {here:%A} {here.day} {here:%B}",
-        groups=groups,
-        listed=[g for g in listed if g.rows],
-        sites=sites,
-        only=only,
-        wanted=wanted,
-        here=here,
-        updated=_clock(now, sites),
-        on_desk=waiting_count(sites_of(request, CARE)),
-    )
-
-
-def _clock(now: datetime, sites: list[Site]) -> str:
-    return f"{now.astimezone(ZoneInfo(sites[0].timezone)) if sites else now:%H:%M}"
 
 
 def patients(request: HttpRequest) -> HttpResponse:

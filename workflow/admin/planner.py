@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -20,10 +21,11 @@ from patients.errors import DomainError, Fault, Invalid
 from patients.models import Patient
 from patients.rules.words import SOON_DAYS
 from patients.services.shapes import checked
-from workflow.admin import marks
+from workflow.admin import marks, told
 from workflow.admin.frame import faults_of, page, visible
 from workflow.models import Pathway
 from workflow.rules import window_chart
+from workflow.rules.bookings import KEEP, SHIFT
 from workflow.selectors.decisions import local_date
 from workflow.selectors.plan import preview
 from workflow.services import plan, shapes
@@ -62,8 +64,8 @@ def _shown(
     status: int = 200,
 ) -> HttpResponse:
     booked = Pathway.objects.get(pk=row.pk).planned_on
-    on, told = _asked(text, today)
-    told = list(faults) or told
+    on, wrong = _asked(text, today)
+    wrong = list(faults) or wrong
     candidate = on or booked or today
     seen = preview(row.pk, infusion_on=candidate, today=today)
     return page(
@@ -76,8 +78,11 @@ def _shown(
         booked=booked,
         today=today,
         last=max(today + REACH, candidate),
-        faults=[{"field": "infusion_on", "text": f.detail} for f in told],
-        **context(seen, candidate, today),
+        how=request.POST.get("booked", ""),
+        faults=[
+            {"field": "booked" if f.pointer == "/booked" else "infusion_on", "text": f.detail} for f in wrong
+        ],
+        **context(seen, candidate, today, row.pk if candidate == booked else None),
     )
 
 
@@ -94,8 +99,11 @@ def _asked(text: str, today: date) -> tuple[date | None, list[Fault]]:
     return on, []
 
 
-def context(seen: Shown, on: date, today: date) -> dict[str, Any]:
-    """Everything that follows from the date, as the template shows it."""
+def context(seen: Shown, on: date, today: date, books: UUID | None) -> dict[str, Any]:
+    """Everything that follows from the date, as the template shows it.
+
+    `books` is the patient when the date is the booked one: follow-ups can be booked for it.
+    """
     gates = sorted((_gate(g, on) for g in seen["gates"]), key=lambda g: (not g["blocks"], g["passes"]))
     expiring = [g for g in gates if g["until"] and g["passes"]]
     return {
@@ -106,7 +114,8 @@ def context(seen: Shown, on: date, today: date) -> dict[str, Any]:
         "draws": [_draw(d, seen["gates"]) for d in seen["draws"]],
         "expiring": sorted(expiring, key=lambda g: g["until"]),
         "moves": _moves(seen),
-        "calendar": [_dated(t) for t in seen["tasks"]],
+        "bookings": [_booking(b) for b in seen["bookings"]],
+        "calendar": [_dated(t, books) for t in seen["tasks"]],
         "dose": seen["dose"],
         "kit": {**seen["kit"], "order_by": _day(seen["kit"]["order_by"])},
         "late": bool(seen["kit"]["order_by"]) and seen["kit"]["order_by"] < today.isoformat(),
@@ -151,8 +160,23 @@ def _moves(seen: Shown) -> list[dict[str, Any]]:
     ]
 
 
-def _dated(task: Shown) -> dict[str, Any]:
-    return {**task, **{n: _day(task[n]) for n in ("opens_on", "due_on", "closes_on")}}
+def _booking(move: Shown) -> dict[str, Any]:
+    """A booked follow-up with its date under either choice, each against the new target."""
+    choices = {
+        how: {**move[how], "on": _day(move[how]["on"]), "told": _told(move[how])} for how in (SHIFT, KEEP)
+    }
+    return {**move, **choices, **{n: _day(move[n]) for n in ("booked_on", "target")}}
+
+
+def _told(choice: Shown) -> str:
+    marks = (choice["against"], "weekend" if choice["weekend"] else "", choice["holiday"] or "")
+    return ", ".join(filter(None, marks))
+
+
+def _dated(task: Shown, books: UUID | None) -> dict[str, Any]:
+    dates = {n: _day(task[n]) for n in ("opens_on", "due_on", "closes_on", "booked_on")}
+    url = told.book_url(books, task["key"], dates) if books and task["bookable"] else ""
+    return {**task, **dates, "against": told.against(dates), "book": url}
 
 
 def _window(seen: Shown, on: date, today: date) -> window_chart.WindowChart:

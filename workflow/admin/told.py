@@ -7,8 +7,12 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.urls import reverse
+
+from workflow.rules import bookings, contacts
+from workflow.selectors.derived import task_id
 
 ANALYTE = "ALT"
 WORD_FOR_SELF = "Mark done"
@@ -50,7 +54,7 @@ def _arm(arm: str, alert: Mapping[str, Any]) -> str:
     )
 
 
-def task_action(patient: Any, key: str, kind: str, analytes: list[str]) -> tuple[str, str]:
+def task_action(patient: UUID, key: str, kind: str, analytes: list[str]) -> tuple[str, str]:
     """The one button of a task: its words and its address."""
     if kind == "steroid-decision":
         return "Answer alert", form_url(patient, "acknowledge", alert=key.partition(":")[2])
@@ -60,7 +64,12 @@ def task_action(patient: Any, key: str, kind: str, analytes: list[str]) -> tuple
         return "Confirm", form_url(patient, "override-confirm")
     if analytes:
         return "Enter result", results_url(patient, analytes)
-    return WORD_FOR_SELF, form_url(patient, "complete", key=key)
+    return WORD_FOR_SELF, f"{task_url(patient, key)}#complete"
+
+
+def task_url(patient: UUID, key: str) -> str:
+    """The page of a task, with all acts on it."""
+    return reverse("admin:task", args=[task_id(patient, key)])
 
 
 def form_url(patient: Any, form: str, **values: str) -> str:
@@ -68,8 +77,37 @@ def form_url(patient: Any, form: str, **values: str) -> str:
     return reverse("admin:act", args=[patient, form]) + query
 
 
+def against(task: Mapping[str, Any]) -> str:
+    """A booked date against target and window; "" without one."""
+    if not task["booked_on"]:
+        return ""
+    window = {name: task[name] for name in ("due_on", "opens_on", "closes_on")}
+    return bookings.words(task["booked_on"], **window)
+
+
+def book_url(patient: Any, key: str, task: Mapping[str, Any]) -> str:
+    """The booking form, filled in with the booked date or the target."""
+    return form_url(patient, "book", key=key, on=(task["booked_on"] or task["due_on"]).isoformat())
+
+
 def results_url(patient: Any, analytes: list[str]) -> str:
     return reverse("admin:results", args=[patient]) + (f"?analytes={','.join(analytes)}" if analytes else "")
+
+
+def last_contact(task: Mapping[str, Any]) -> str:
+    """Contacted 2 times, last 3 Mar: Patient by phone: no answer. Empty when nobody was contacted."""
+    told = task.get("contacts")
+    if not told or told["last"] is None:
+        return ""
+    last, count = told["last"], told["count"]
+    on = date.fromisoformat(last["at"][:10])
+    times = "Contacted once" if count == 1 else f"Contacted {count} times, last"
+    return f"{times} {on.day} {on:%b}. {contacts.said(last)}"
+
+
+def long_day(on: date) -> str:
+    """3 Dec 2027."""
+    return f"{on.day} {on:%b} {on.year}"
 
 
 def left(closes_on: date, today: date) -> str:

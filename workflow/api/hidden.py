@@ -8,6 +8,7 @@ FACT = frozenset({"note", "number", "source_id"})
 RESULT = frozenset({"value_text", "source_id"})
 DESK = frozenset({"raw", "text", "value_text", "resolved_reason"})
 TASK = frozenset({"reason"})
+CONTACT = frozenset({"note"})
 COURSE = frozenset({"alternative_cause"})
 INFUSION = frozenset({"premedication", "interruptions", "reactions", "vitals", "note"})
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, desk, imports, infusions, results, worklist
+from workflow.api import acts, bookings, desk, feeds, imports, infusions, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -16,8 +16,11 @@ routes = [
     *(path(f"{PATIENT}/{kind}/", view.as_view(), name=kind) for kind, view in fact_views()),
     path(f"{PATIENT}/plan/", acts.Plan.as_view(), name="plan"),
     path(f"{PATIENT}/plan/preview/", acts.PlanPreview.as_view(), name="plan-preview"),
+    path(f"{PATIENT}/bookings/", bookings.Bookings.as_view(), name="bookings"),
+    path("worklist/<uuid:task>/book/", bookings.BookTask.as_view(), name="task-book"),
     path(f"{PATIENT}/infusion/", infusions.Infusions.as_view(), name="infusion"),
     path(f"{PATIENT}/infusion/history/", infusions.InfusionHistory.as_view(), name="infusion-history"),
+    path(f"{PATIENT}/infusion/attending/", infusions.Attending.as_view(), name="infusion-attending"),
     path(
         f"{PATIENT}/infusion/override/confirm/",
         infusions.OverrideConfirm.as_view(),
@@ -52,6 +55,9 @@ routes = [
     path("worklist/<uuid:task>/miss/", worklist.MissTask.as_view(), name="task-miss"),
     path("worklist/<uuid:task>/snooze/", worklist.SnoozeTask.as_view(), name="task-snooze"),
     path("worklist/<uuid:task>/assign/", worklist.AssignTask.as_view(), name="task-assign"),
+    path("worklist/<uuid:task>/contacts/", worklist.TaskContacts.as_view(), name="task-contacts"),
+    path("feeds/", feeds.Feeds.as_view(), name="feeds"),
+    path("feeds/<uuid:feed>/", feeds.FeedDetail.as_view(), name="feed"),
     path("alerts/", worklist.Alerts.as_view(), name="alerts"),
     path("alerts/<uuid:alert>/acknowledge/", worklist.Acknowledge.as_view(), name="alert-acknowledge"),
 ]

@@ -1,16 +1,21 @@
 from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
-from workflow.models.notice import Notice
+from workflow.models.feed import Feed, FeedEntry
+from workflow.models.notice import Notice, SiteTask, Watermark
 from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
 
 __all__ = [
     "Act",
     "Alert",
     "Authorization",
+    "Feed",
+    "FeedEntry",
     "GateDecision",
     "Infusion",
     "InfusionSlot",
     "Kit",
     "Notice",
     "Pathway",
+    "SiteTask",
     "TaskDue",
+    "Watermark",
 ]

@@ -11,7 +11,7 @@ from datetime import date
 
 from patients.rules.bounds import exceeds
 from workflow.rules.effects import Evidence
-from workflow.rules.factor import contaminated
+from workflow.rules.factor import clean
 from workflow.rules.facts import PatientFacts, RegimenFact, ResultFact
 from workflow.rules.gates.common import seen
 from workflow.rules.protocol import Bridging, Protocol
@@ -54,8 +54,7 @@ def _judged(
     rule: Bridging, protocol: Protocol, facts: PatientFacts, running: tuple[RegimenFact, ...]
 ) -> BridgingState:
     rows = [r for r in follow_up_rows(rule.analyte, facts) if r.final and r.value is not None]
-    clean = [r for r in rows if not contaminated(r, protocol, facts)]
-    run, open_run = _last_run(rule, clean), _last_run(rule, rows)
+    run, open_run = _last_run(rule, clean(rows, protocol, facts)), _last_run(rule, rows)
     if _sustained(rule, run):
         text = f"{len(run)} values above {rule.above} in a row, none within the washout of factor."
         state, shown = "suggested", run

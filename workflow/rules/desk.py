@@ -7,14 +7,17 @@ text and never between two that fit: "Factor IX activity" alone is neither one-s
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from patients.rules.catalog import Analyte, Catalog
 from patients.rules.words import counted
+from workflow.rules.gates.common import NO_DOUBT
 
 MAP, CONVERT, ASSIGN, ACCEPT, DISCARD = "map", "convert", "assign_patient", "accept", "discard"
 ABOUT_A_PERSON = frozenset({"patient-unmatched", "patient-ambiguous"})
+ACCEPTABLE = frozenset({"implausible", "status-unverified", "status-unknown", "modifier-extension"})
+"""Reasons that a person may overrule: the value can be read, and somebody answers for it."""
 HARMLESS = frozenset(
     ["in", "of", "the", "serum", "plasma", "blood", "s", "p", "b", "ser", "plas", "level", "test", "result"]
 )
@@ -129,6 +132,25 @@ def suggest(item: Told, catalog: Catalog) -> Suggestion:
 def reason_words(reason: str) -> str:
     """A reason in two or three words; one that is not in the list is shown as it is."""
     return REASONS.get(reason, reason.replace("-", " ").capitalize())
+
+
+def actions_of(reasons: Collection[str]) -> list[str]:
+    """Which decisions fit an item that waits for these reasons, the likeliest first."""
+    waits = set(reasons)
+    fits = {
+        MAP: waits & {"unmapped-code", "unit-dimension"},
+        CONVERT: waits & {"unit-unknown", "unit-dimension", "implausible"},
+        ASSIGN: waits & ABOUT_A_PERSON,
+        ACCEPT: waits <= ACCEPTABLE | NO_DOUBT,
+        DISCARD: True,
+    }
+    return [action for action, fit in fits.items() if fit]
+
+
+def not_acceptable(reasons: Sequence[str]) -> str:
+    """Why an item cannot be accepted as it stands, and what to do instead."""
+    first = next(r for r in reasons if r not in ACCEPTABLE)
+    return f"“{first}” cannot be accepted as it is: map the code, convert the unit, name the patient, or discard."
 
 
 def offered(actions: list[str], suggestion: Suggestion, reasons: tuple[str, ...]) -> list[str]:

@@ -62,12 +62,24 @@ class Draw:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """One entry of a task's contact log, in the words of `workflow.rules.contacts`."""
+
+    at: datetime
+    who: str
+    how: str
+    outcome: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
     """Something to be done in a window. States come from the dates: see `workflow.rules.windows.state`.
 
     `missed_on` is the first day after the grace days. `ended_as` is None while nothing ended it, else
     done, done_out_of_window, waived, cancelled or missed (missed by somebody's word, before the dates).
     `have` of `need` analytes are final. What people said of it before `asked_at` does not end it.
+    `snoozed_until` is never after the window: a task on hold is back while it can still be done in time.
     """
 
     key: str
@@ -89,6 +101,8 @@ class Task:
     need: int = 0
     assignee: str = ""
     snoozed_until: date | None = None
+    contacts: int = 0
+    last_contact: Contact | None = None
     asked_at: datetime | None = None
     mandatory: bool = False
 

@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from patients.rules.bounds import at_most, below
 from workflow.rules.effects import Task
-from workflow.rules.facts import PatientFacts, RegimenFact, ResultFact
+from workflow.rules.exogenous import exposure
+from workflow.rules.facts import PatientFacts, ResultFact
 from workflow.rules.fulfilment import Filled, facts_of, fill
 from workflow.rules.missing import Asking, exact_value, time_of
 from workflow.rules.protocol import FactorFall, Protocol
@@ -104,7 +105,7 @@ def _data(
     for row, fell in judged:
         if fell is None:
             yield exact_value(row, asking)
-    for row in _clean(untimed_rows(rule.analyte, facts), protocol, facts):
+    for row in clean(untimed_rows(rule.analyte, facts), protocol, facts):
         if isinstance(_fell(rule, row, []), str):
             yield time_of(row, asking)
 
@@ -112,7 +113,7 @@ def _data(
 def _judged(rule: FactorFall, protocol: Protocol, facts: PatientFacts) -> Iterator[Judged]:
     """Each clean value after the infusion, judged by those in the time of looking back before it."""
     earlier: list[tuple[date, Decimal]] = []
-    for row in _clean(follow_up_rows(rule.analyte, facts), protocol, facts):
+    for row in clean(follow_up_rows(rule.analyte, facts), protocol, facts):
         since = row.collected_on - timedelta(days=rule.lookback_days)
         yield row, _fell(rule, row, [value for on, value in earlier if on >= since])
         if row.value and row.comparator not in BELOW:
@@ -134,19 +135,7 @@ def _fell(rule: FactorFall, row: ResultFact, earlier: Sequence[Decimal]) -> str 
     return None if fell is None else low
 
 
-def _clean(rows: list[ResultFact], protocol: Protocol, facts: PatientFacts) -> list[ResultFact]:
-    return [r for r in rows if r.final and r.value is not None and not contaminated(r, protocol, facts)]
-
-
-def contaminated(row: ResultFact, protocol: Protocol, facts: PatientFacts) -> bool:
-    """Whether exogenous factor is still in the sample: within the washout of a dose, that day included."""
-    if any(
-        0 <= (row.collected_on - u.given_on).days <= protocol.washout(u.product) for u in facts.factor_uses
-    ):
-        return True
-    return any(_regimen_reaches(r, row.collected_on, protocol.washout(r.product)) for r in facts.regimens)
-
-
-def _regimen_reaches(regimen: RegimenFact, on: date, washout: int) -> bool:
-    last = on if regimen.to_on is None else min(on, regimen.to_on)
-    return regimen.from_on <= last and (on - last).days <= washout
+def clean(rows: list[ResultFact], protocol: Protocol, facts: PatientFacts) -> list[ResultFact]:
+    """Final values in which no exogenous factor is measured."""
+    given = exposure(facts, protocol.washout)
+    return [r for r in rows if r.final and r.value is not None and not given.contaminates(r.collected_on)]

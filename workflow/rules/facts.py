@@ -185,6 +185,7 @@ class InfusionFact(Fact):
     place_of_service: str = ""
     override: Override | None = None
     note: str = ""
+    attending_npi: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -217,15 +218,17 @@ class AuthorizationFact(Fact):
 class Act(Fact):
     """A decision somebody made. Kinds and payloads (dates as ISO text):
 
-    plan {"infusion_on": D or null} · pin key pathway|policy {"id", "version"} ·
+    plan {"infusion_on": D or null, "booked"?: shift|keep, "bookings"?: [{"key", "old", "new"}], "changes"} ·
+    book key <task key> {"on": D or null} · pin key pathway|policy {"id", "version"} ·
     enrolment key <contract code> {"version", "obligations": {...}} · demographics {"birth_date", "sex"} ·
-    complete|waive|miss|snooze|assign key <task key> {"until"?, "assignee"?} ·
+    complete|waive|miss key <task key> · snooze key <task key> {"until": D, or null: no longer on hold} ·
+    assign key <task key> {"assignee"} · contact key <task key> {"at", "who", "how", "outcome"} ·
     acknowledge key <alert id> {"decision", "note", "hits": [result lineage ids seen]} ·
     steroid key <course id> {"alert", "started_on", "steps"|"template", "ended_on"?, "alternative_cause"} ·
     steroid-dose key <course id> {"on", "mg"} ·
     override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
     confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
-    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
+    infusion-note key <infusion id> · attending key <infusion id> {"npi"} · stop-prophylaxis {"regimens": [ids]} ·
     void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
@@ -511,7 +514,8 @@ def _infusion(
         return None
     said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
     note = said["infusion-note"].reason if "infusion-note" in said else ""
-    return replace(kept[-1], override=_override(said), note=note)
+    npi = said["attending"].payload["npi"] if "attending" in said else kept[-1].attending_npi
+    return replace(kept[-1], override=_override(said), note=note, attending_npi=npi)
 
 
 def _override(said: Mapping[str, Act]) -> Override | None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, datetime
 
-from workflow.rules import extras, factor, kits, missing, obligations, second_person
-from workflow.rules.effects import Alert, ObligationSet, SteroidCourse, Task
+from workflow.rules import bookings, extras, factor, kits, missing, obligations, second_person
+from workflow.rules.effects import Alert, Contact, ObligationSet, SteroidCourse, Task
 from workflow.rules.facts import Act, PatientFacts
 from workflow.rules.fulfilment import Filled, facts_of, fill
 from workflow.rules.phases import closed_on
@@ -38,7 +38,8 @@ def tasks(scene: Scene) -> tuple[Task, ...]:
     """All tasks by due date and key, with what people said about them."""
     found = list(_raw(scene))
     by_key = _acts_by_key(scene.facts)
-    told = [_told(task, by_key.get(task.key, ())) for task in found]
+    booked = bookings.booked(scene.facts)
+    told = [replace(_told(task, by_key.get(task.key, ())), booked_on=booked.get(task.key)) for task in found]
     closed = closed_on(scene.facts)
     if closed is not None:
         told = [_cancelled(task, closed) for task in told]
@@ -196,7 +197,7 @@ def _task(
 
 def _acts_by_key(facts: PatientFacts) -> dict[str, list[Act]]:
     found: dict[str, list[Act]] = {}
-    for kind in (*ENDING, "snooze", "assign"):
+    for kind in (*ENDING, "snooze", "assign", "contact"):
         for act in facts.acts_by_kind.get(kind, ()):
             found.setdefault(act.key, []).append(act)
     return found
@@ -207,13 +208,29 @@ def _told(task: Task, acts: Sequence[Act]) -> Task:
     for act in sorted(acts, key=lambda a: (a.recorded_at, a.id)):
         if act.kind == "assign":
             task = replace(task, assignee=act.payload["assignee"])
+        elif act.kind == "contact":
+            task = _contacted(task, act)
         elif task.asked_at is not None and act.recorded_at < task.asked_at:
             continue
         elif act.kind == "snooze":
-            task = replace(task, snoozed_until=date.fromisoformat(act.payload["until"]))
+            task = replace(task, snoozed_until=hold(task.closes_on, act.payload["until"]))
         elif not task.fulfilled_by:
             task = replace(task, ended_as=_ending(task, act), ended_on=act.true_on, ended_reason=act.reason)
     return task
+
+
+def hold(closes_on: date, until: str | None) -> date | None:
+    """Until when a task is on hold; never past the last day of its window, which may have moved since."""
+    return None if until is None else min(date.fromisoformat(until), closes_on)
+
+
+def _contacted(task: Task, act: Act) -> Task:
+    told = act.payload
+    at = datetime.fromisoformat(told["at"])
+    contact = Contact(at=at, who=told["who"], how=told["how"], outcome=told["outcome"], by=act.by)
+    last = task.last_contact
+    newest = contact if last is None or contact.at >= last.at else last
+    return replace(task, contacts=task.contacts + 1, last_contact=newest)
 
 
 def _ending(task: Task, act: Act) -> str:

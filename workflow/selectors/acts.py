@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from workflow.models import Act
+from django.db.models import QuerySet
+
+from patients.models import Result
+from workflow.models import Act, TaskDue
+from workflow.selectors.shown import instant
+
+ENDING = ("complete", "waive", "miss", "acknowledge", "confirm-override")
+TASK_ACTS = ("complete", "waive", "miss", "snooze", "assign", "contact")
 
 
 def last_key(patient: UUID, kind: str) -> str | None:
@@ -21,3 +31,49 @@ def patient_of(kind: str, key: str) -> UUID | None:
 def patients_with(kind: str, key: str) -> list[UUID]:
     """Patients with an act of a kind on a key."""
     return list(Act.objects.filter(kind=kind, key=key).values_list("patient_id", flat=True).distinct())
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """Who ended a task, and when: by an act, or by recording the result that fulfils it."""
+
+    by: str
+    at: datetime
+    result: bool
+
+
+def ending(task: TaskDue) -> Ending | None:
+    """How an ended task ended; None where it follows from something else than a result or an act on it."""
+    fulfilled = [ref.partition(":")[2] for ref in task.payload["fulfilled_by"]]
+    if fulfilled:
+        row = Result.objects.filter(pk__in=fulfilled).order_by("-recorded_at").first()
+        return Ending(row.by, row.recorded_at, result=True) if row else None
+    about = (task.key, task.key.partition(":")[2])
+    act = (
+        Act.objects.filter(patient_id=task.patient_id, key__in=about, kind__in=ENDING)
+        .order_by("-recorded_at")
+        .first()
+    )
+    return Ending(act.by, act.recorded_at, result=False) if act else None
+
+
+def on_task(patient: UUID, key: str) -> list[Act]:
+    """Everything people said about one task, newest first."""
+    rows = Act.objects.filter(patient_id=patient, key=key, kind__in=TASK_ACTS)
+    return list(rows.order_by("-recorded_at", "-id"))
+
+
+def contacts(patient: UUID, key: str) -> QuerySet[Act]:
+    """The contact log of a task, newest contact first."""
+    rows = Act.objects.filter(patient_id=patient, key=key, kind="contact")
+    return rows.order_by("-payload__at", "-recorded_at", "-id")
+
+
+def contact_json(act: Act) -> dict[str, Any]:
+    return {
+        "id": str(act.pk),
+        **{name: act.payload[name] for name in ("at", "who", "how", "outcome")},
+        "note": act.reason,
+        "by": act.by,
+        "recorded_at": instant(act.recorded_at),
+    }

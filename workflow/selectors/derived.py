@@ -50,7 +50,7 @@ def derived_rows(patient: UUID, decision: Decision, timezone: str) -> Iterable[R
         }
         yield Row("gate", gate.code, uuid5(patient, f"gate:{gate.code}"), columns)
     for task in decision.tasks:
-        yield Row("task", task.key, uuid5(patient, f"task:{task.key}"), _task_columns(task, timezone))
+        yield Row("task", task.key, task_id(patient, task.key), _task_columns(task, timezone))
     for alert in decision.alerts:
         columns = {
             "rule": alert.rule,
@@ -62,6 +62,11 @@ def derived_rows(patient: UUID, decision: Decision, timezone: str) -> Iterable[R
             "payload": _alert_payload(alert),
         }
         yield Row("alert", alert.key, alert.id, columns)
+
+
+def task_id(patient: UUID, key: str) -> UUID:
+    """The id of a patient's task: it follows from its key, so links to it survive a rebuild."""
+    return uuid5(patient, f"task:{key}")
 
 
 def _task_columns(task: TaskEffect, timezone: str) -> dict[str, Any]:
@@ -95,6 +100,7 @@ def _task_payload(task: TaskEffect) -> dict[str, Any]:
         "mandatory": task.mandatory,
         "reason": task.ended_reason,
         "progress": {"have": task.have, "need": task.need},
+        "contacts": shown.contacts_json(task),
     }
 
 

@@ -60,30 +60,36 @@ def history(patient: UUID) -> History:
     return histories([patient])[patient]
 
 
-def histories(patients: Sequence[UUID]) -> dict[UUID, History]:
-    """The same for many patients at once, still in three queries."""
-    rows = Patient.objects.filter(pk__in=patients).select_related("site")
-    people = {p.pk: p for p in rows}
+def histories(patients: Sequence[UUID], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
+    """The same for many patients at once, still in three queries; of `analytes` only, where they are named."""
+    people = list(Patient.objects.filter(pk__in=patients).select_related("site"))
     if len(people) != len(set(patients)):
         raise NotFound("There is no such patient.")
-    results = _results(patients)
-    small = _small_facts(patients, {p.site_id for p in people.values()})
+    return histories_of(people, analytes=analytes)
+
+
+def histories_of(people: Sequence[Patient], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
+    """The same for patients at hand with their sites, in two queries."""
+    patients = [p.pk for p in people]
+    results = _results(patients, analytes)
+    small = _small_facts(patients, {p.site_id for p in people})
     return {
-        pk: History(
-            person=Person(id=pk, birth_date=p.birth_date, sex=p.sex),
+        p.pk: History(
+            person=Person(id=p.pk, birth_date=p.birth_date, sex=p.sex),
             timezone=p.site.timezone,
             site_code=p.site.code,
-            results=tuple(results.get(pk, ())),
+            results=tuple(results.get(p.pk, ())),
             settings=tuple(small.get(("settings", p.site_id), ())),
-            **{name: tuple(small.get((name, pk), ())) for name in SMALL if name != "settings"},
+            **{name: tuple(small.get((name, p.pk), ())) for name in SMALL if name != "settings"},
         )
-        for pk, p in people.items()
+        for p in people
     }
 
 
-def _results(patients: Sequence[UUID]) -> dict[UUID, list[ResultFact]]:
+def _results(patients: Sequence[UUID], analytes: Sequence[str] | None) -> dict[UUID, list[ResultFact]]:
     found: dict[UUID, list[ResultFact]] = {}
-    rows = Result.objects.filter(patient__in=patients).values_list("patient_id", *RESULT_FIELDS)
+    only = {} if analytes is None else {"analyte__in": analytes}
+    rows = Result.objects.filter(patient__in=patients, **only).values_list("patient_id", *RESULT_FIELDS)
     for owner, *values in rows.iterator(chunk_size=5000):
         fields = dict(zip(RESULT_FIELDS, values, strict=True))
         fields["value"], fields["code"] = _plain(fields["value"]), fields["code"] or None

@@ -44,6 +44,12 @@ def tasks(filters: Mapping[str, str]) -> QuerySet[TaskDue]:
     return rows.order_by("-due_at" if newest_first else "due_at", "id")
 
 
+def one_task(pk: UUID) -> TaskDue | None:
+    """A task with its state, patient and site."""
+    rows = TaskDue.objects.annotate(state=state_now()).select_related("patient", "site")
+    return rows.filter(pk=pk).first()
+
+
 def alerts(filters: Mapping[str, str]) -> QuerySet[Alert]:
     """Alerts of the visible sites, newest first unless asked otherwise."""
     rows = Alert.objects.select_related("patient", "site")
@@ -84,6 +90,7 @@ def _task_row(row: Any) -> dict[str, Any]:
         "due_on": shown.day(row.due_on),
         "closes_on": shown.day(row.closes_on),
         "booked_on": shown.day(row.booked_on),
+        "booked_delta_days": (row.booked_on - row.due_on).days if row.booked_on else None,
         "state": state,
         "assignee": row.assignee or None,
         "snoozed_until": shown.day(row.snoozed_until),

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
-from decimal import Decimal
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
-from workflow.rules import kits, planner
+from workflow.rules import bookings, follow_ups, kits, planner
 from workflow.rules.effects import Task
 from workflow.rules.evaluate import evaluate, obligations_from
-from workflow.rules.facts import Act, InfusionFact, PatientFacts, known
+from workflow.rules.facts import Act, PatientFacts, known
+from workflow.rules.follow_ups import NOBODY
+from workflow.rules.protocol import Protocol
 from workflow.selectors import shown
 from workflow.selectors.decisions import pinned
 from workflow.selectors.facts import history
-
-NOBODY = UUID(int=0)
 
 
 def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
@@ -26,9 +25,8 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
     protocol = pinned(facts)
     planned = _with_plan(facts, infusion_on)
     decision = evaluate(planned, protocol, obligations_from(planned), today)
-    calendar = evaluate(
-        _given_on(planned, infusion_on), protocol, obligations_from(planned), infusion_on
-    ).tasks
+    calendar = follow_ups.calendar(protocol, follow_ups.given_on(planned, infusion_on), infusion_on)
+    before = _before(protocol, facts)
     possible = planner.feasible(protocol, planned, today)
     return {
         "plan": {"infusion_on": infusion_on.isoformat()},
@@ -40,8 +38,11 @@ def preview(patient: UUID, *, infusion_on: date, today: date) -> dict[str, Any]:
         "expiring": [
             {"gate": g.code, "valid_until": shown.day(g.valid_until)} for g in decision.gates if g.valid_until
         ],
-        "tasks": [_dated(t, facts, infusion_on) for t in calendar],
-        "changes": _changes(facts, infusion_on, calendar),
+        "tasks": [
+            {**_dated(t, facts, infusion_on), "bookable": bookings.bookable(protocol, t)} for t in calendar
+        ],
+        "changes": _changes(facts, infusion_on, before, calendar),
+        "bookings": [_move(m, facts) for m in bookings.moves(bookings.booked(facts), before, calendar)],
         "dose": shown.dose_json(decision.dose),
         "kit": shown.kit_json(kits.kit(protocol, planned, decision.dose, infusion_on)),
     }
@@ -59,43 +60,56 @@ def _with_plan(facts: PatientFacts, on: date) -> PatientFacts:
     return replace(facts, acts=(*facts.acts, plan))
 
 
-def _given_on(facts: PatientFacts, on: date) -> PatientFacts:
-    """The same patient as if infused on that date at midnight, to lay out the calendar after it."""
-    started = datetime.combine(on, time.min, UTC)
-    infusion = InfusionFact(
-        id=NOBODY,
-        recorded_at=started,
-        started_at=started,
-        ended_at=None,
-        day0=on,
-        weight_kg=Decimal(1),
-        volume_ml=Decimal(1),
-        outcome="complete",
-    )
-    return replace(facts, infusion=infusion)
-
-
 def _dated(task: Task, facts: PatientFacts, today: date) -> dict[str, Any]:
+    return {**shown.task_json(task, today), **_marked(task.due_on, facts)}
+
+
+def _marked(on: date, facts: PatientFacts) -> dict[str, Any]:
     holidays = [s for s in facts.settings if s.kind == "holiday"]
     return {
-        **shown.task_json(task, today),
-        "weekend": task.due_on.weekday() >= 5,
-        "holiday": next((s.key for s in holidays if s.holds(task.due_on)), None),
+        "weekend": on.weekday() >= 5,
+        "holiday": next((s.key for s in holidays if s.holds(on)), None),
     }
 
 
-def _changes(facts: PatientFacts, infusion_on: date, calendar: tuple[Task, ...]) -> list[Mapping[str, Any]]:
+def _before(protocol: Protocol, facts: PatientFacts) -> tuple[Task, ...]:
+    """The calendar as it is laid out now, for the date that is or was last booked."""
+    on = bookings.last_planned(facts)
+    return follow_ups.calendar(protocol, follow_ups.given_on(facts, on), on) if on else ()
+
+
+def _changes(
+    facts: PatientFacts, infusion_on: date, before: tuple[Task, ...], calendar: tuple[Task, ...]
+) -> list[Mapping[str, Any]]:
     """What moves when the booked date moves: due dates before and after, per task."""
-    old = facts.planned_on
-    if old is None or old == infusion_on:
+    if facts.planned_on is None or facts.planned_on == infusion_on:
         return []
-    before = {t.key: t.due_on for t in _calendar_before(facts, old)}
+    due = {t.key: t.due_on for t in before}
     return [
-        {"key": t.key, "old": shown.day(before.get(t.key)), "new": shown.day(t.due_on)}
+        {"key": t.key, "old": shown.day(due.get(t.key)), "new": shown.day(t.due_on)}
         for t in calendar
-        if before.get(t.key) != t.due_on
+        if due.get(t.key) != t.due_on
     ]
 
 
-def _calendar_before(facts: PatientFacts, old: date) -> tuple[Task, ...]:
-    return evaluate(_given_on(facts, old), pinned(facts), obligations_from(facts), old).tasks
+def _move(move: bookings.Move, facts: PatientFacts) -> dict[str, Any]:
+    """A booked follow-up with its date under either choice."""
+    return {
+        "key": move.key,
+        "title": move.after.title,
+        "booked_on": shown.day(move.booked_on),
+        "old_target": shown.day(move.before.due_on if move.before else None),
+        "target": shown.day(move.after.due_on),
+        **{how: _choice(move.after, move.on(how), facts) for how in (bookings.SHIFT, bookings.KEEP)},
+    }
+
+
+def _choice(task: Task, on: date, facts: PatientFacts) -> dict[str, Any]:
+    window = {"due_on": task.due_on, "opens_on": task.opens_on, "closes_on": task.closes_on}
+    return {
+        "on": shown.day(on),
+        "delta_days": (on - task.due_on).days,
+        "in_window": task.opens_on <= on <= task.closes_on,
+        "against": bookings.words(on, **window),
+        **_marked(on, facts),
+    }

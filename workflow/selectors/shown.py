@@ -96,6 +96,7 @@ def infusion_json(infusion: InfusionFact, dose: Dose | None) -> dict[str, Any]:
         "day0": day(infusion.day0),
         "dose": dose_json(dose),
         "note": infusion.note,
+        "attending_npi": infusion.attending_npi or None,
         "override": override_json(infusion.override) if infusion.override else None,
     }
 
@@ -158,6 +159,7 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "due_on": day(task.due_on),
         "closes_on": day(task.closes_on),
         "booked_on": day(task.booked_on),
+        "booked_delta_days": (task.booked_on - task.due_on).days if task.booked_on else None,
         "state": state(task, today),
         "reason": task.ended_reason,
         "obligations": list(task.obligations),
@@ -167,7 +169,19 @@ def task_json(task: Task, today: date) -> dict[str, Any]:
         "progress": {"have": task.have, "need": task.need},
         "assignee": task.assignee or None,
         "snoozed_until": day(task.snoozed_until),
+        "contacts": contacts_json(task),
     }
+
+
+def contacts_json(task: Task) -> dict[str, Any]:
+    """How often somebody was contacted about the task, and the newest of these contacts."""
+    last = task.last_contact
+    newest = (
+        {"at": instant(last.at), "who": last.who, "how": last.how, "outcome": last.outcome, "by": last.by}
+        if last
+        else None
+    )
+    return {"count": task.contacts, "last": newest}
 
 
 def alert_json(alert: Alert) -> dict[str, Any]:

@@ -8,11 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.contrib.postgres.aggregates import ArrayAgg
-from django.db.models import CharField, Count, F, Min, Q, QuerySet, Value, Window
+from django.db.models import (
+    CharField,
+    Count,
+    DateField,
+    DateTimeField,
+    F,
+    Func,
+    Min,
+    Q,
+    QuerySet,
+    Value,
+    Window,
+)
+from django.db.models.functions import Cast
 
 from patients.rules.words import SOON_DAYS
 from workflow.models import Alert, GateDecision, TaskDue
@@ -50,12 +64,15 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which rows: of one site (by code), of one person (by username)."""
+    """Which rows: of some sites (None: all in view), of one site (by code), of one person (by username)."""
 
     site: str = ""
     assignee: str = ""
+    sites: tuple[UUID, ...] | None = None
 
     def on(self, rows: QuerySet[Any], *, owned: bool = True) -> QuerySet[Any]:
+        if self.sites is not None:
+            rows = rows.filter(site_id__in=self.sites)
         if self.site:
             rows = rows.filter(site__code=self.site)
         if self.assignee and owned:
@@ -63,47 +80,59 @@ class Filter:
         return rows
 
 
-def today_groups(*, now: datetime, today: date, only: Filter = Filter(), shown: int = SHOWN) -> list[Group]:
-    """Alerts, overdue, expiring gates, due, closing; then what comes within a week and what is on hold.
+def local_today(now: datetime) -> Cast:
+    """The date at the row's own site."""
+    local = Func(F("site__timezone"), Value(now), function="timezone", output_field=DateTimeField())
+    return Cast(local, DateField())
+
+
+def today_groups(*, now: datetime, only: Filter = Filter(), shown: int = SHOWN) -> list[Group]:
+    """Alerts, overdue, expiring gates, due, closing; then what comes within a week, what is on hold, and
+    what was missed without a word: it stays until somebody says why, or does it late.
 
     Three queries whatever the size of the cohort. Each count equals the rows behind it.
     """
-    tasks = _task_groups(now, today, only, shown)
+    tasks = _task_groups(now, only, shown)
     return [
         _alerts(only, shown),
         tasks["overdue"],
-        _expiring(today, only, shown),
+        _expiring(now, only, shown),
         tasks["due"],
         tasks["closing"],
         tasks["next"],
         tasks["hold"],
+        tasks["missed"],
     ]
 
 
-def _task_groups(now: datetime, today: date, only: Filter, shown: int) -> dict[str, Group]:
-    """The five groups of tasks in one query: the first rows of each, and how many there are."""
+def _task_groups(now: datetime, only: Filter, shown: int) -> dict[str, Group]:
+    """The six groups of tasks in one query: the first rows of each, and how many there are."""
     week = now + timedelta(days=SOON_DAYS)
-    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=today)
+    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=F("here"))
     wanted = {
         "overdue": awake & Q(closes_at__lte=now, missed_at__gt=now),
         "due": awake & Q(due_at__lte=now, closes_at__gt=now),
         "closing": awake & Q(opens_at__lte=now, due_at__gt=now, closes_at__gt=now, closes_at__lte=week),
         "next": awake & Q(opens_at__gt=now, opens_at__lte=week),
-        "hold": Q(snoozed_until__gt=today, missed_at__gt=now),
+        "hold": Q(snoozed_until__gt=F("here"), missed_at__gt=now),
+        "missed": Q(missed_at__lte=now),
     }
-    parts = [_some(only, code, condition, shown) for code, condition in wanted.items()]
+    parts = [_some(now, only, code, condition, shown) for code, condition in wanted.items()]
     found: dict[str, list[Mapping[str, Any]]] = {code: [] for code in wanted}
     for row in parts[0].union(*parts[1:], all=True):
         found[row["group"]].append(row)
     return {code: _group(code, rows) for code, rows in found.items()}
 
 
-def _some(only: Filter, code: str, condition: Q, shown: int) -> QuerySet[TaskDue, dict[str, Any]]:
-    rows = only.on(TaskDue.objects.filter(condition, ended_as__isnull=True))
+def _some(
+    now: datetime, only: Filter, code: str, condition: Q, shown: int
+) -> QuerySet[TaskDue, dict[str, Any]]:
+    rows = only.on(TaskDue.objects.filter(ended_as__isnull=True))
+    rows = rows.annotate(here=local_today(now)).filter(condition)
     rows = rows.annotate(
         state=state_now(), group=Value(code, output_field=CharField()), total=Window(Count("*")), **WHO
     )
-    return rows.order_by("due_at", "id").values(*COLUMNS, *WHO, "state", "group", "total")[:shown]
+    return rows.order_by("due_at", "id").values(*COLUMNS, *WHO, "here", "state", "group", "total")[:shown]
 
 
 def _alerts(only: Filter, shown: int) -> Group:
@@ -114,18 +143,18 @@ def _alerts(only: Filter, shown: int) -> Group:
     )
 
 
-def _expiring(today: date, only: Filter, shown: int) -> Group:
+def _expiring(now: datetime, only: Filter, shown: int) -> Group:
     """Patients with gates that will not hold on the booked Day 0; without a booking, that end within a week.
 
     One row a patient: the titles of those gates, first to end first, and when the first one ends.
     """
     booked = Q(verdict="expired", patient__pathway__planned_on__isnull=False)
-    week = today + timedelta(days=SOON_DAYS)
+    week = F("here") + timedelta(days=SOON_DAYS)
     free = Q(patient__pathway__planned_on__isnull=True)
-    soon = free & Q(verdict="pass", valid_until__gte=today, valid_until__lte=week)
+    soon = free & Q(verdict="pass", valid_until__gte=F("here"), valid_until__lte=week)
     before_day0 = GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True)
-    rows = only.on(before_day0.filter(booked | soon), owned=False)
-    planned = {"planned_on": F("patient__pathway__planned_on")}
+    rows = only.on(before_day0.annotate(here=local_today(now)).filter(booked | soon), owned=False)
+    planned = {"planned_on": F("patient__pathway__planned_on"), "here": local_today(now)}
     rows = rows.values("patient_id", **WHO, **planned).annotate(
         titles=ArrayAgg("payload__title", order_by=("valid_until", "key")),
         valid_until=Min("valid_until"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -22,16 +23,25 @@ def acknowledge(
     by: str,
     at: datetime | None = None,
     episode_over: bool = False,
+    expected: int | None = None,
 ) -> Act:
     """Records what was decided on seeing the alert, and which results were seen.
 
     A later hit of the same episode that this answer has not seen opens the alert again. Without a baseline
     no later value may be able to end the episode: then a clinician says that it is over (`episode_over`).
-    Raises NotFound, Conflict when the alert was withdrawn, or Invalid when an episode that ends by its
-    values is called over.
+    `expected` is the number of answers the caller has seen (None: whatever there is). Raises NotFound,
+    Conflict when the alert was withdrawn, Stale when somebody answered meanwhile, or Invalid when an episode
+    that ends by its values is called over.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
+        if expected is not None:
+            acts.must_be(answers(patient, alert), expected, submitted={"decision": decision, "note": note})
         return answer(entry, alert=alert, decision=decision, note=note, episode_over=episode_over)
+
+
+def answers(patient: UUID, alert: UUID) -> Sequence[Act]:
+    """Every answer to the alert, oldest first."""
+    return acts.on_key(patient, "acknowledge", str(alert))
 
 
 def answer(entry: Entry, *, alert: UUID, decision: str, note: str, episode_over: bool = False) -> Act:

@@ -12,7 +12,7 @@ from workflow.rules.effects import Decision
 from workflow.rules.version import RULES_VERSION
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.derived import MODELS, Row, derived_rows, stored_fingerprints
-from workflow.selectors.facts import history
+from workflow.selectors.facts import histories_of
 from workflow.services import ledger
 
 
@@ -26,9 +26,10 @@ class Changes:
 
 
 def decide(pathway: Pathway, *, at: datetime) -> Decision:
-    """Decides one patient for the site's date at `at` and stores it; the pathway row must be locked."""
+    """Decides one patient for the site's date at `at` and stores it; the pathway row must be locked, with its patient and site at hand."""
     today = local_date(at, pathway.site.timezone)
-    result = decided(history(pathway.patient_id), as_of=today)
+    history = histories_of([pathway.patient])[pathway.patient_id]
+    result = decided(history, as_of=today)
     changes = _changes(
         pathway, list(derived_rows(pathway.patient_id, result.decision, pathway.site.timezone))
     )

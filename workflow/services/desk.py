@@ -7,11 +7,10 @@ untracked, pending, cancelled or withdrawn before their code meant anything.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
@@ -26,10 +25,10 @@ from patients.readers.interpret import Interpreted, interpret
 from patients.rules.codemaps import UNTRACKED, Meaning, SourceRules, normal_system
 from patients.selectors.matching import matches
 from patients.selectors.sources import rules_of
+from workflow.rules.desk import ACCEPTABLE, not_acceptable
 from workflow.selectors.items import item_json
 from workflow.services import intake, waiting
 
-ACCEPTABLE = frozenset({"implausible", "status-unverified", "status-unknown", "modifier-extension"})
 STATUS = frozenset({"status-unverified", "status-unknown"})
 
 
@@ -222,15 +221,10 @@ def _accept(given: _Given) -> Counter[str]:
         )  # fmt: skip
         return Counter(result=1)
     if not set(row.reasons) <= ACCEPTABLE:
-        raise Invalid.at("/action", "not-applicable", _mend(row.reasons))
+        raise Invalid.at("/action", "not-applicable", not_acceptable(row.reasons))
     envelope = wire.from_json(row.envelope)
     status = "final" if set(row.reasons) & STATUS else envelope.status
     return _one(given, replace(envelope, status=status, barred=()), "accept", waived=ACCEPTABLE)
-
-
-def _mend(reasons: Sequence[str]) -> str:
-    first = next(r for r in reasons if r not in ACCEPTABLE)
-    return f"“{first}” cannot be accepted as it is: map the code, convert the unit, name the patient, or discard."
 
 
 def _discard(given: _Given) -> Counter[str]:
@@ -423,18 +417,3 @@ def _received(
         waived=waived, decide=True,
     )  # fmt: skip
     return Counter(o.disposition for o in outcomes)
-
-
-def actions_of(row: Mapping[str, Any]) -> list[str]:
-    """Which decisions fit an item, the likeliest first."""
-    reasons = set(row["reasons"])
-    found = []
-    if "unmapped-code" in reasons or "unit-dimension" in reasons:
-        found.append("map")
-    if reasons & {"unit-unknown", "unit-dimension", "implausible"}:
-        found.append("convert")
-    if reasons & {"patient-unmatched", "patient-ambiguous"}:
-        found.append("assign_patient")
-    if reasons <= ACCEPTABLE | waiting.OF_A_RESULT:
-        found.append("accept")
-    return [*found, "discard"]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from patients.errors import Conflict, Invalid
+from patients.rules.words import counted
 from workflow.models import Act
 from workflow.selectors.plan import preview
 from workflow.services import acts
@@ -19,7 +21,7 @@ def book(*, patient: UUID, infusion_on: date, booked: str = "", by: str, at: dat
     """Books the infusion, whether or not gates block on that date; keeps what the move changes.
 
     `booked` says what happens to follow-ups with a booked date: shift or keep. Raises Conflict after the
-    infusion, Invalid for a date that has passed.
+    infusion, Invalid for a date that has passed, and when it is not said although there are such follow-ups.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
         _not_given(entry)
@@ -29,6 +31,8 @@ def book(*, patient: UUID, infusion_on: date, booked: str = "", by: str, at: dat
         payload: dict[str, Any] = {"infusion_on": infusion_on.isoformat(), "changes": seen["changes"]}
         if booked:
             payload["booked"] = booked
+        if moved := [m for m in seen["bookings"] if m["old_target"] != m["target"]]:
+            payload["bookings"] = _moves(moved, booked)
         return acts.write(entry, kind="plan", payload=payload)
 
 
@@ -37,6 +41,14 @@ def cancel(*, patient: UUID, by: str, at: datetime | None = None) -> Act:
     with the_door(patient=patient, by=by, at=at) as entry:
         _not_given(entry)
         return acts.write(entry, kind="plan", payload={"infusion_on": None})
+
+
+def _moves(moved: Sequence[Mapping[str, Any]], booked: str) -> list[dict[str, str]]:
+    """Each booked follow-up with its date before and after the move."""
+    if not booked:
+        number = counted(len(moved), "follow-up")
+        raise Invalid.at("/booked", "required", f"Say whether to shift or keep {number} with a booked date.")
+    return [{"key": m["key"], "old": m["booked_on"], "new": m[booked]["on"]} for m in moved]
 
 
 def _not_given(entry: Entry) -> None:

@@ -8,6 +8,8 @@ from datetime import UTC
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 from patients.data import catalog
 from patients.models import Inbound, QuarantineItem, Result, ResultHead, Source
 from patients.readers.interpret import Interpreted
@@ -175,11 +177,8 @@ class Store:
         if not self.fresh:
             return
         Result.objects.bulk_create(self.fresh)
-        before = {
-            h.lineage: h for h in ResultHead.objects.filter(lineage__in={r.lineage for r in self.fresh})
-        }
         heads = {lineage: self._head(lineage) for lineage in {r.lineage for r in self.fresh}}
-        heads |= self._others(heads, before)
+        heads |= self._others(heads)
         _mark(heads.values())
         _save(heads.values())
         self._let_wait(heads, outcomes)
@@ -202,14 +201,12 @@ class Store:
             conflict=resolution.conflict,
         )
 
-    def _others(
-        self, heads: dict[UUID, ResultHead], before: dict[UUID, ResultHead]
-    ) -> dict[UUID, ResultHead]:
-        """Heads of other results that look, or looked, like one of these."""
-        alike = {h.likeness for h in (*heads.values(), *before.values())}
-        rows = ResultHead.objects.filter(
-            patient_id=self.entry.pathway.patient_id, likeness__in=alike, active=True
-        ).exclude(lineage__in=list(heads))
+    def _others(self, heads: dict[UUID, ResultHead]) -> dict[UUID, ResultHead]:
+        """Heads of other results that look, or looked before, like one of these."""
+        own = ResultHead.objects.filter(patient_id=self.entry.pathway.patient_id)
+        alike = Q(likeness__in={h.likeness for h in heads.values()})
+        before = Q(likeness__in=own.filter(lineage__in=list(heads)).values("likeness"))
+        rows = own.filter(alike | before, active=True).exclude(lineage__in=list(heads))
         return {h.lineage: h for h in rows}
 
     def _let_wait(self, heads: dict[UUID, ResultHead], outcomes: dict[UUID, Outcome]) -> None:

@@ -13,7 +13,9 @@ from typing import Any
 
 from rest_framework import serializers
 
+from patients.rules.npi import NO_NPI, is_npi
 from patients.services.shapes import Day, Instant, InstantOrDay, Number, Strict, Text
+from workflow.rules import contacts
 
 OUTCOMES = ("complete", "partial", "abandoned")
 CAUSES = ("spontaneous", "traumatic", "unknown")
@@ -21,6 +23,7 @@ USE_REASONS = ("prophylaxis", "bleed", "surgery", "other")
 EVENT_KINDS = ("death", "liver_transplant", "withdrawn", "lost_to_follow_up", "follow_up_gap", "lead_in")
 AUTHORIZATION_STATUSES = ("draft", "submitted", "approved", "denied", "appealed", "withdrawn")
 SEVERITIES = ("mild", "moderate", "severe", "life_threatening")
+TITLES = ("opaque", "task")
 DECISIONS = ("start_steroids", "observe", "repeat_test", "hepatology_consult", "other")
 
 
@@ -228,6 +231,24 @@ class VitalsIn(_Observed):
     spo2_percent = Number(required=False, min_value=0, max_value=100)
 
 
+class Npi(Text):
+    """A National Provider Identifier."""
+
+    default_error_messages = {"npi": NO_NPI}
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if text and not is_npi(text):
+            self.fail("npi", text=text)
+        return text
+
+
+class AttendingIn(Strict):
+    """Who attended the infusion."""
+
+    npi = Npi()
+
+
 class InfusionIn(Strict):
     """What was given on Day 0."""
 
@@ -244,6 +265,7 @@ class InfusionIn(Strict):
     place_of_service = Text(max_length=2)
     outcome = serializers.ChoiceField(choices=OUTCOMES)
     percent_given = Number(required=False, allow_null=True)
+    attending_npi = Npi(required=False, allow_blank=True)
     premedication = serializers.ListField(child=PremedicationIn(), required=False, max_length=100)
     interruptions = serializers.ListField(child=InterruptionIn(), required=False, max_length=100)
     reactions = serializers.ListField(child=ReactionIn(), required=False, max_length=100)
@@ -342,11 +364,50 @@ class ReasonIn(Strict):
 
 
 class SnoozeIn(ReasonIn):
-    until = Day()
+    """`until` null: no longer on hold."""
+
+    until = Day(allow_null=True)
+
+
+class BookIn(Strict):
+    """The booked date of a follow-up (null: none any more). `visit`: of all that is due on the same day."""
+
+    on = Day(allow_null=True)
+    visit = serializers.BooleanField(required=False, default=False)
+
+
+class BookingIn(BookIn):
+    key = Text(max_length=160)
 
 
 class AssignIn(Strict):
+    """`seen`: whose the task was when the caller looked; then it is not taken from somebody else unseen."""
+
     assignee = Text(max_length=150, allow_blank=True)
+    reason = Text(max_length=2000, required=False, allow_blank=True)
+    seen = Text(max_length=150, required=False, allow_blank=True)
+
+
+class ContactIn(Strict):
+    """Who was contacted about a task, how, when (default: now), and what came of it."""
+
+    who = serializers.ChoiceField(choices=tuple(contacts.WHO))
+    how = serializers.ChoiceField(choices=tuple(contacts.HOW))
+    outcome = serializers.ChoiceField(choices=tuple(contacts.OUTCOMES))
+    at = Instant(required=False)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "other" in (attrs["who"], attrs["outcome"]) and not attrs.get("note"):
+            raise serializers.ValidationError({"note": "Say in a note who it was, or what came of it."})
+        return attrs
+
+
+class FeedIn(Strict):
+    """A calendar feed: of one site by its code, else of all own sites; what its events are called."""
+
+    site = Text(max_length=32, required=False, allow_null=True, allow_blank=True)
+    titles = serializers.ChoiceField(choices=TITLES, default="opaque")
 
 
 class PinIn(Strict):

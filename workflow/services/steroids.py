@@ -36,7 +36,8 @@ def change(
 ) -> None:
     """Changes steps or ends the course. `expected` is the number of acts the caller has seen on it.
 
-    Raises NotFound, or Stale when somebody changed the course meanwhile.
+    An end before today is true from that day. Raises NotFound, or Stale when somebody changed the course
+    meanwhile.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
         known = _course(entry, course)
@@ -47,7 +48,7 @@ def change(
             raise Invalid.at("/ended_on", "order", "The course must not end before it starts.")
         if fields.get("steps") and fields["steps"][0]["from"] < started:
             raise Invalid.at("/steps", "order", "The first step must not begin before the course.")
-        acts.write(entry, kind="steroid", key=course, payload=payload)
+        acts.write(entry, kind="steroid", key=course, payload=payload, true_on=_true_on(entry, fields))
 
 
 def dose(*, patient: UUID, course: str, on: date, mg: Decimal, by: str, at: datetime | None = None) -> None:
@@ -60,6 +61,11 @@ def dose(*, patient: UUID, course: str, on: date, mg: Decimal, by: str, at: date
             raise Invalid.at("/on", "order", "The course had not started on that day.")
         payload = {"on": on.isoformat(), "mg": _plain(mg)}
         acts.write(entry, kind="steroid-dose", key=course, payload=payload, true_on=on)
+
+
+def _true_on(entry: Entry, fields: Mapping[str, Any]) -> date:
+    """A course that ended before today ended then; any other change counts from today."""
+    return min(fields.get("ended_on") or entry.today, entry.today)
 
 
 def _course(entry: Entry, course: str) -> Sequence[Act]:

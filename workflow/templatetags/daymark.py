@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from workflow.admin import marks, told
+from workflow.rules import charts
 from workflow.rules.desk import reason_words
 
 register = template.Library()
@@ -26,6 +28,7 @@ GROUPS = {
     "closing": ("Windows closing within 7 days", "Closing in 7 days", marks.TASKS["open"]),
     "next": ("Opening within 7 days", "Next 7 days", marks.TASKS["upcoming"]),
     "hold": ("On hold", "On hold", marks.GATES["hold"]),
+    "missed": ("Missed, nobody has said why", "Missed, unexplained", marks.TASKS["missed"]),
 }
 
 
@@ -52,6 +55,18 @@ def at(value: datetime | None, zone: str) -> str:
         return ""
     local = value.astimezone(ZoneInfo(zone))
     return f"{day(local.date())} {local:%H:%M}"
+
+
+@register.filter
+def plain(value: Decimal) -> str:
+    """A number as people write it."""
+    return charts.plain(value)
+
+
+@register.simple_tag
+def item(found: Mapping[str, Any], name: str) -> Any:
+    """One entry of a mapping; empty where there is none."""
+    return found.get(name, "")
 
 
 @register.simple_tag
@@ -107,13 +122,13 @@ def fault(wrong: Mapping[str, str], name: str, number: int) -> SafeString | str:
 
 
 @register.simple_tag
-def row(group: str, found: Mapping[str, Any], today: date) -> dict[str, Any]:
+def row(group: str, found: Mapping[str, Any]) -> dict[str, Any]:
     """One line of Today: status, what, why, dates and the one button."""
     if group == "alerts":
         return _alert_row(found)
     if group == "expiring":
-        return _gate_row(found, today)
-    payload = found["payload"]
+        return _gate_row(found, found["here"])
+    payload, today = found["payload"], found["here"]
     button, url = told.task_action(found["patient_id"], found["key"], found["kind"], payload["analytes"])
     return {
         "word": marks.task({**found, "progress": payload["progress"]}, today),
@@ -124,6 +139,8 @@ def row(group: str, found: Mapping[str, Any], today: date) -> dict[str, Any]:
         "left": told.left(found["closes_on"], today),
         "button": button,
         "url": url,
+        "page": told.task_url(found["patient_id"], found["key"]),
+        "contact": told.last_contact(payload),
     }
 
 

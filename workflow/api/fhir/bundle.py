@@ -6,20 +6,19 @@ posted stay out of addresses and logs.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-from cryptography.fernet import Fernet, InvalidToken
-from django.conf import settings
+from cryptography.fernet import InvalidToken
 
 from patients.errors import Malformed
+from patients.sealing import box
 from workflow.api.fhir.asked import Asked
 
 Resource = dict[str, Any]
+LINKS = "fhir-links"
 
 
 def searchset(base: str, kind: str, resources: list[Resource], total: int, links: dict[str, str]) -> Resource:
@@ -45,21 +44,16 @@ def open_link(address: str, asked: Asked) -> str:
 def sealed_link(address: str, kind: str, asked: Asked, after: tuple[str, ...]) -> str:
     """The address of a page, its parameters encrypted."""
     content = [kind, asked.pairs, asked.count, asked.summary, after]
-    return f"{address}?_cursor={_box().encrypt(json.dumps(content).encode()).decode()}"
+    return f"{address}?_cursor={box(LINKS).encrypt(json.dumps(content).encode()).decode()}"
 
 
 def unsealed(kind: str, cursor: str) -> Asked:
     """What a sealed link asks for. Raises Malformed for a foreign or broken one."""
     try:
-        of, pairs, count, summary, after = json.loads(_box().decrypt(cursor.encode()))
+        of, pairs, count, summary, after = json.loads(box(LINKS).decrypt(cursor.encode()))
     except (InvalidToken, ValueError) as error:
         raise Malformed.at("/_cursor", "invalid", "Follow the links of a bundle unchanged.") from error
     if of != kind:
         raise Malformed.at("/_cursor", "invalid", f"This link belongs to a search of {of}.")
     asked = Asked(tuple((name, value) for name, value in pairs), count, summary)
     return replace(asked, after=tuple(after))
-
-
-def _box() -> Fernet:
-    key = hashlib.sha256(b"fhir-links|" + settings.SECRET_KEY.encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(key))

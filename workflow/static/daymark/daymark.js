@@ -1,17 +1,36 @@
 'use strict';
 /* Everything works without this file: it adds keys, and moves focus to an error summary. */
 {
-  const typing = (e) => e.target.closest('input, select, textarea, [contenteditable]');
+  const typing = (e) => e.target.closest('input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]');
   const off = () => { try { return localStorage.getItem('keys') === 'off'; } catch { return false; } };
   const rows = () => [...document.querySelectorAll('[data-row]')];
   const go = { t: 'today', p: 'patients', d: 'desk', r: 'rules' };
+  const keys = document.getElementById('keys');
   let prefix = false;
+
+  const current = () => rows().findIndex((row) => row.contains(document.activeElement));
 
   function step(by) {
     const all = rows();
-    const at = all.findIndex((row) => row.contains(document.activeElement));
+    const at = current();
     const next = all[Math.max(0, Math.min(all.length - 1, at + by))];
     next?.querySelector('a, button')?.focus();
+  }
+
+  /* Selects the row, and stands on it, so that j and k go on from there. */
+  function select() {
+    const row = rows()[current()];
+    const box = row?.querySelector('input[name=task]');
+    if (box) box.checked = !box.checked;
+  }
+
+  /* The field of the form below the lists; a date that is still empty starts as tomorrow. */
+  function fill(e, id) {
+    const field = document.getElementById(id);
+    if (!field?.closest('.bar')) return;
+    e.preventDefault();
+    if (field.type === 'date' && !field.value) field.value = field.min;
+    field.focus();
   }
 
   /* A trial run comes back into the page, so that the chosen file stays chosen. */
@@ -35,17 +54,35 @@
 
   document.addEventListener('keydown', (e) => {
     if (e.key === 'Escape' && typing(e)) e.target.blur();
-    if (off() || typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
+    if (e.key === 'Enter' && e.target.matches('.bar select')) { e.preventDefault(); e.target.form.requestSubmit(); }
+    if (off() || keys?.open || typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
     if (prefix && go[e.key]) document.querySelector(`.tabs a[href$="/${go[e.key]}/"]`)?.click();
     prefix = e.key === 'g';
     if (e.key === '/') { e.preventDefault(); document.getElementById('find')?.focus(); }
     if (e.key === 'j') step(1);
     if (e.key === 'k') step(-1);
+    if (e.key === 'x') select();
+    if (e.key === 'a') fill(e, 'assignee');
+    if (e.key === 'z') fill(e, 'until');
+    if (e.key === '?') keys?.showModal();
     if (e.key === 'e') document.querySelector('[data-key="e"]')?.click();
   });
 
   document.addEventListener('DOMContentLoaded', () => {
     document.querySelector('.problem')?.focus();
+    document.querySelectorAll('[data-open-keys]').forEach((button) => {
+      button.hidden = false;
+      button.addEventListener('click', () => keys.showModal());
+    });
+    document.querySelectorAll('[data-copy]').forEach((button) => {
+      button.hidden = !navigator.clipboard;
+      button.addEventListener('click', async () => {
+        const field = document.getElementById(button.dataset.copy);
+        field.select();
+        await navigator.clipboard.writeText(field.value);
+        button.textContent = 'Copied';
+      });
+    });
     document.querySelectorAll('[data-keys-switch]').forEach((box) => {
       box.checked = !off();
       box.addEventListener('change', () => localStorage.setItem('keys', box.checked ? 'on' : 'off'));
