@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from uuid import UUID
@@ -23,6 +23,12 @@ def unassessed(limit: int) -> list[Unassessed]:
     """The first `limit` of them, by id."""
     rows = Pathway.objects.filter(decided_seq__gt=F("assessed_seq")).order_by("pk")
     return [Unassessed(p.patient_id, p.site_id, p.decided_seq) for p in rows[:limit]]
+
+
+def waiting(patients: Iterable[UUID]) -> set[UUID]:
+    """Those of some patients who were decided since they were assessed."""
+    rows = Pathway.objects.filter(patient_id__in=list(patients), decided_seq__gt=F("assessed_seq"))
+    return set(rows.values_list("patient_id", flat=True))
 
 
 def assessed(size: int) -> Iterator[list[UUID]]:
