@@ -15,9 +15,10 @@ app.autodiscover_tasks(["workflow", "outcomes"])
 app.conf.beat_schedule = {
     "heartbeat": {"task": "workflow.heartbeat", "schedule": 20.0},
     "send-notices": {"task": "workflow.send_notices", "schedule": 10.0},
-    "run-imports": {"task": "workflow.run_imports", "schedule": 5.0},
+    "run-imports": {"task": "workflow.run_imports", "schedule": 5.0, "options": {"expires": 5.0}},
     "redecide": {"task": "workflow.redecide", "schedule": 60.0},
     "sweep": {"task": "workflow.sweep", "schedule": 60.0},
+    "run-exports": {"task": "outcomes.run_exports", "schedule": 5.0, "options": {"expires": 5.0}},
     "assess": {"task": "outcomes.assess", "schedule": 30.0},
 }
 

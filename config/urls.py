@@ -9,6 +9,7 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
 from config.docs import docs
+from outcomes.api import payer
 from outcomes.api.routes import routes as outcomes_routes
 from patients.api.routes import routes as patients_routes
 from workflow.api import feeds
@@ -26,6 +27,8 @@ api = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("admin/", admin.site.urls),
+    path("payer/", payer.payer, name="payer"),
+    path("payer/<uuid:export>/<str:name>", payer.payer_file, name="payer-file"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include((api, "api"))),

@@ -109,6 +109,32 @@ def everywhere(*, by: str) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def snapshot(sites: Iterable[UUID]) -> Iterator[None]:
+    """Some sites in a transaction of its own that reads one state of the database and writes nothing."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A snapshot is a transaction of its own; this is inside another one.")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        _set(sites, ())
+        yield
+
+
+@contextmanager
+def payer_context(contracts: Iterable[str]) -> Iterator[None]:
+    """What is released to the payers of some contracts, read as the role that sees nothing else."""
+    with transaction.atomic():
+        before = _current()
+        _set((), contracts)
+        with connection.cursor() as cursor:
+            cursor.execute("set local role daymark_payer")
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("reset role")
+        _put(before)
+
+
 def all_sites() -> list[UUID]:
     """Ids of all sites, whatever the context."""
     with connection.cursor() as cursor:

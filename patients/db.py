@@ -21,7 +21,14 @@ from patients.models.base import FactRow
 
 ROOMS = ("patients", "workflow", "outcomes")
 ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
-INSERT_ONLY = ("workflow.act", "patients.sitesetting")
+INSERT_ONLY = (
+    "workflow.act",
+    "patients.sitesetting",
+    "outcomes.subjectcode",
+    "outcomes.exportapproval",
+    "outcomes.publication",
+    "outcomes.publishedrow",
+)
 WORKER_SEES = (
     "workflow.pathway",
     "workflow.notice",
@@ -40,6 +47,21 @@ NOT_BY_SITE = (
 """Tables that name a site and hold no patient data: they are read to find out which sites a person may reach."""
 SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
 SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"
+CONTRACTS = "(select string_to_array(nullif(current_setting('daymark.contracts', true), ''), ','))"
+PAYER_SEES = {
+    "outcomes.publication": "contract",
+    "outcomes.publishedrow": "contract",
+    "patients.blob": "released_to",
+    "patients.blobpart": "released_to",
+}
+"""What a payer's analyst reads, by the column that names the contract; nothing here names a patient."""
+SEVERAL = {
+    "outcomes.export": ("site_ids", "&&"),
+    "outcomes.exportsealedevent": ("site_ids", "&&"),
+    "patients.blob": ("held_by", "<@"),
+    "patients.blobpart": ("held_by", "<@"),
+}
+"""Rows of several sites: seen where one of them (&&), or only where all of them (<@) are in view."""
 
 FUNCTIONS = """
 create or replace function daymark_digest(content jsonb) returns bytea language sql immutable
@@ -169,11 +191,32 @@ def _grants(model: type[models.Model]) -> list[str]:
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
         allowed = "select, insert, update"
+    payer = [f'grant select on "{table}" to daymark_payer'] if model._meta.label_lower in PAYER_SEES else []
     return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',
-            f'grant {allowed} on "{table}" to daymark_app']  # fmt: skip
+            f'grant {allowed} on "{table}" to daymark_app', *payer]  # fmt: skip
 
 
 def _policies(model: type[models.Model]) -> list[str]:
+    return [*_site_policies(model), *_shared_policies(model)]
+
+
+def _shared_policies(model: type[models.Model]) -> list[str]:
+    """Rows of several sites, and what is released to payers; the application only adds to the latter."""
+    label, table = model._meta.label_lower, model._meta.db_table
+    statements = []
+    if label in SEVERAL:
+        column, operator = SEVERAL[label]
+        own = f'cardinality("{column}") > 0 and "{column}" {operator} {SITES}::uuid[]'
+        statements += _policy(table, "several", "all", "daymark_app", own, own)
+    if label in PAYER_SEES:
+        released = f'"{PAYER_SEES[label]}" = any ({CONTRACTS}::text[])'
+        statements += _policy(table, "payer", "select", "daymark_payer", released, "")
+    if label in PAYER_SEES and label.startswith("outcomes."):
+        statements += _policy(table, "releases", "insert", "daymark_app", "", "true")
+    return [f'alter table "{table}" enable row level security', *statements] if statements else []
+
+
+def _site_policies(model: type[models.Model]) -> list[str]:
     column, table = _site_column(model), model._meta.db_table
     if not column:
         return []
@@ -193,10 +236,11 @@ def _policies(model: type[models.Model]) -> list[str]:
 
 
 def _policy(table: str, name: str, verb: str, role: str, using: str, check: str) -> list[str]:
+    seen = f" using ({using})" if using else ""
     checked = f" with check ({check})" if check else ""
     return [
         f'drop policy if exists {name} on "{table}"',
-        f'create policy {name} on "{table}" for {verb} to {role} using ({using}){checked}',
+        f'create policy {name} on "{table}" for {verb} to {role}{seen}{checked}',
     ]
 
 

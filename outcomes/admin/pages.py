@@ -10,10 +10,12 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from outcomes.admin import chart_view, history_view, patient_view, sheets
+from outcomes.admin import chart_view, given_view, history_view, patient_view, sheets
+from outcomes.admin.infusion_page import infusion_page
+from outcomes.admin.void_page import void_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
-from patients.admin.roles import CARE, OPENS_ADMIN, require
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, require
 from patients.models import Patient
 from workflow import data as files
 from workflow.admin import desk_view
@@ -28,6 +30,8 @@ from workflow.selectors.facts import history
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
         path("patients/<uuid:patient>/", site.admin_view(patient_page), name="patient"),
+        path("patients/<uuid:patient>/infusion/", site.admin_view(infusion_page), name="infusion"),
+        path("patients/<uuid:patient>/void/", site.admin_view(void_page), name="void"),
         path("patients/<uuid:patient>/packet/", site.admin_view(sheets.packet_page), name="packet"),
         path(
             "patients/<uuid:patient>/packet/<int:version>/",
@@ -55,7 +59,12 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     status = status_of(patient, result, today, now)
     waits = [desk_view.line(i) for i in desk.about(patient)]
     return page(
-        request, "workflow/patient.html", row.code, waits=waits, **context(row, status, result, known)
+        request,
+        "workflow/patient.html",
+        row.code,
+        waits=waits,
+        voids=holds(request, {"clinician"}, site=row.site_id),
+        **context(row, status, result, known),
     )
 
 
@@ -69,6 +78,8 @@ def context(row: Patient, status: dict[str, Any], result: Decided, known: Histor
         "today": patient_view.iso(status["as_of"]),
         "day0": patient_view.iso((status["infusion"] or {}).get("day0")),
         "planned": patient_view.iso((status["plan"] or {}).get("infusion_on")),
+        "given": given_view.infusion(result.facts),
+        "voided": given_view.voided(known),
         "strip": patient_view.strip(status),
         "gates": patient_view.gate_cards(status, row.pk),
         "window": chart_view.window(status),

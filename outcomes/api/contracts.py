@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from rest_framework.response import Response
 from outcomes import data
 from outcomes.api import hidden
 from outcomes.rules.contract import Contract
+from outcomes.selectors import exports
 from outcomes.selectors.contract_lists import contract_json
 from outcomes.selectors.exposures import exposure_json
 from outcomes.selectors.milestone_lists import Line, Page, lines
@@ -43,7 +45,14 @@ class Coverage(Facts):
 class Contracts(ApiView):
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="contracts_list")
     def get(self, request: Request) -> Response:
-        return page_of(request, data.contracts(), lambda page: [contract_json(c) for c in page])
+        own = self.principal().contracts if payer_only(self) else None
+        found = [c for c in data.contracts() if own is None or c.code in own]
+        return page_of(request, found, lambda page: [contract_json(c) for c in page])
+
+
+def payer_only(view: ApiView) -> bool:
+    """Whether the caller may use the route as a payer's analyst only."""
+    return view.principal().any_role & view.allowed() <= {"payer_analyst"}
 
 
 class ContractView(ApiView):
@@ -52,12 +61,14 @@ class ContractView(ApiView):
     def lines(self, contract: Contract, filters: dict[str, str]) -> list[Line]:
         who, allowed = self.principal(), self.allowed()
         sites = [site for site in who.sites() if who.at(site) & allowed]
-        asked: dict[str, Any] = checked(AsOf, {k: v for k, v in filters.items() if k == "as_of"})
-        return lines(contract.code, sites=sites, as_of=asked.get("as_of"))
+        return lines(contract.code, sites=sites, as_of=asked_date(filters))
 
 
 class ContractMilestones(ContractView):
-    """Milestones of every enrolled and infused patient of the caller's sites, decided live."""
+    """Milestones of every enrolled and infused patient of the caller's sites, decided live.
+
+    A payer's analyst gets the rows that were released last.
+    """
 
     @extend_schema(
         parameters=[OpenApiParameter(name, str) for name in FILTERS],
@@ -70,8 +81,18 @@ class ContractMilestones(ContractView):
         verdict = filters.get("verdict")
         if verdict and verdict not in MILESTONE_VERDICTS:
             raise Invalid.at("/verdict", "unknown", f"Known verdicts are {', '.join(MILESTONE_VERDICTS)}.")
+        if payer_only(self):
+            return self._released(request, found.code, asked_date(filters), verdict or "")
         rows = [x for x in self.lines(found, filters) if verdict in (None, x.verdict)]
         return page_of(request, Page(rows), self._shown)
+
+    def _released(self, request: Request, contract: str, as_of: date | None, verdict: str) -> Response:
+        principal = self.principal()
+        if contract not in principal.contracts:
+            raise NotFound("There is no such contract.")
+        release = exports.newest(principal, contract, as_of)
+        rows: Any = exports.Released(principal, release, verdict) if release else []
+        return page_of(request, rows, list)
 
     def _shown(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         """An auditor sees no notes."""
@@ -99,3 +120,8 @@ def known_contract(text: str) -> Contract:
     if found is None:
         raise NotFound("There is no such contract.")
     return found
+
+
+def asked_date(filters: dict[str, str]) -> date | None:
+    asked: dict[str, Any] = checked(AsOf, {k: v for k, v in filters.items() if k == "as_of"})
+    return asked.get("as_of")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from outcomes.api import contracts, handover, milestones, packets, patients
+from outcomes.api import contracts, exports, handover, milestones, packets, patients
 from workflow.api.facts import fact_view
 
 routes = [
@@ -43,4 +43,10 @@ routes = [
         name="packet-version",
     ),
     path("claims/<uuid:patient>/check/", packets.ClaimCheck.as_view(), name="claim-check"),
+    path("exports/", exports.Exports.as_view(), name="exports"),
+    path("exports/<uuid:export>/", exports.ExportDetail.as_view(), name="export"),
+    path("exports/<uuid:export>/files/<str:name>", exports.ExportFile.as_view(), name="export-file"),
+    path("exports/<uuid:export>/rows/", exports.ExportRows.as_view(), name="export-rows"),
+    path("exports/<uuid:export>/approve/", exports.ExportApprove.as_view(), name="export-approve"),
+    path("exports/<uuid:export>/publish/", exports.ExportPublish.as_view(), name="export-publish"),
 ]

@@ -57,11 +57,9 @@ class Check:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billing:
-    """Who bills: the centre's and the attending clinician's identifiers, as far as they are known."""
+    """Who bills: the centre's identifier, as far as it is known."""
 
     site_npi: str = ""
-    attending: str = ""
-    attending_npi: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +118,11 @@ class Case:
     @property
     def place(self) -> str:
         return self.facts.infusion.place_of_service if self.facts.infusion else ""
+
+    @property
+    def attending_npi(self) -> str:
+        """NPI of the attending clinician as recorded with the infusion."""
+        return self.facts.infusion.attending_npi if self.facts.infusion else ""
 
     @property
     def approval(self) -> AuthorizationFact | None:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from outcomes.rules.claim import PLACE, Case, Check, Line
 from outcomes.rules.claim_findings import Finding, settled
 from outcomes.rules.codes import Code
+from patients.rules.npi import NO_NPI, is_npi
 from workflow.rules import gates
 
 SUPPORTING = re.compile(r"67[A-Q]")
@@ -167,26 +168,16 @@ def _authorization(case: Case, lines: Sequence[Line]) -> Check:
 def _identifiers(case: Case, lines: Sequence[Line]) -> Check:
     """NPIs of the centre and the attending clinician, each with a right check digit."""
     findings = []
-    for fl, whose in (("56", "centre"), ("76", "attending clinician")):
+    for fl, whose, where in (("56", "centre", ""), ("76", "attending clinician", " with the infusion")):
         told = _at(lines, fl)
         if not told:
-            findings.append(Finding("missing", f"No NPI of the {whose}.", f"Record the NPI of the {whose}."))
+            findings.append(
+                Finding("missing", f"No NPI of the {whose}.", f"Record the NPI of the {whose}{where}.")
+            )
         elif not is_npi(told[0].code or ""):
-            reason = f"{told[0].code} is no NPI: 10 digits with a check digit."
+            reason = NO_NPI.format(text=told[0].code)
             findings.append(Finding("fail", reason, f"Correct the NPI of the {whose}."))
     return settled("npi", "Provider identifiers", findings, "Both NPIs are there.", kind="sheet")
-
-
-def is_npi(text: str) -> bool:
-    """Ten digits whose Luhn sum, with the prefix 80840 of US health identifiers, ends in 0.
-
-    >>> is_npi("1234567893"), is_npi("1234567890")
-    (True, False)
-    """
-    if not re.fullmatch(r"[0-9]{10}", text):
-        return False
-    doubled = [int(d) * (2 if i % 2 else 1) for i, d in enumerate(reversed("80840" + text))]
-    return sum(n - 9 if n > 9 else n for n in doubled) % 10 == 0
 
 
 CHECKS: tuple[Callable[[Case, Sequence[Line]], Check], ...] = (

@@ -148,10 +148,7 @@ def _feet(case: Case) -> Iterator[Line]:
             title="DRG",
             note="Assigned by the hospital's grouper; ask for outlier or new-technology payment.",
         )
-    whose = (
-        f"attending clinician ({case.billing.attending})" if case.billing.attending else "attending clinician"
-    )
-    yield _npi("76", "Attending clinician (NPI)", case.billing.attending_npi, whose)
+    yield _npi("76", "Attending clinician (NPI)", case.attending_npi, "attending clinician")
     for contract in case.contracts:
         word = "Invented sample contract. " if contract.invented else ""
         note = f"{word}Outcomes contract of {contract.payer}."

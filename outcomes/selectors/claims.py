@@ -15,12 +15,10 @@ from outcomes.rules.denials import denials
 from outcomes.rules.packet import judged_on, payer_gates
 from outcomes.selectors.asked import Answer, decided_at
 from outcomes.selectors.packets import enrolled, evidence_json, payer, person, policy_title
-from patients.models import Patient, User
-from workflow.rules.facts import PatientFacts
+from patients.models import Patient
 from workflow.selectors import shown
 
 NOTICE = "Daymark prepares and checks this claim; it submits nothing."
-ATTENDING = "hematology-consult"
 
 
 def claim(
@@ -49,18 +47,7 @@ def case_of(patient: Patient, asked: Answer) -> Case:
         on=judged_on(facts, decision.today),
         dose=decision.dose,
         contracts=enrolled(facts),
-        billing=_billing(patient, facts),
-    )
-
-
-def _billing(patient: Patient, facts: PatientFacts) -> Billing:
-    """The centre and the clinician who signed the hematology consult: attending, as far as it is known."""
-    said = facts.attested(ATTENDING)
-    user = User.objects.filter(username=said.by).first() if said is not None and said.by else None
-    return Billing(
-        site_npi=patient.site.npi,
-        attending=user.username if user else "",
-        attending_npi=user.npi if user else "",
+        billing=Billing(site_npi=patient.site.npi),
     )
 
 

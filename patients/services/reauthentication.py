@@ -19,6 +19,7 @@ from patients.models import User
 
 FRESH = timedelta(minutes=5)
 SIGNED_IN = "signed_in_at"
+WRONG, LOCKED = "wrong", "locked"
 
 
 class ReauthenticationRequired(DomainError):
@@ -43,12 +44,20 @@ def confirm(request: HttpRequest, user: User | AnonymousUser, password: str = ""
         if not _fresh(request, user):
             raise ReauthenticationRequired("Enter your password: you signed in more than 5 minutes ago.")
         return
-    found = authenticate(request, username=user.get_username(), password=password)
-    locked = getattr(request, "axes_locked_out", False)
-    request.axes_locked_out = False  # type: ignore[attr-defined]
-    if found is None or found.pk != user.pk:
-        text = "Too many wrong passwords; wait 15 minutes." if locked else "The password is wrong."
+    wrong = refusal(request, user, password)
+    if wrong:
+        text = "Too many wrong passwords; wait 15 minutes." if wrong == LOCKED else "The password is wrong."
         raise ReauthenticationRequired(text)
+
+
+def refusal(request: HttpRequest, user: User | AnonymousUser, password: str) -> str:
+    """Why a password does not count, WRONG or LOCKED; "" when it is that person's own."""
+    found = authenticate(request, username=user.get_username(), password=password)
+    locked = bool(getattr(request, "axes_locked_out", False))
+    request.axes_locked_out = False  # type: ignore[attr-defined]
+    if found is not None and found.pk == user.pk:
+        return ""
+    return LOCKED if locked else WRONG
 
 
 def _fresh(request: HttpRequest, user: User | AnonymousUser) -> bool:

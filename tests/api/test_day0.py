@@ -124,3 +124,26 @@ def test_two_clinicians_void_and_the_infusion_stays_in_the_history(
         (new["id"], None),
     ]
     assert ok(world.api("auditor").get(ready + "infusion/history/"))["results"][0]["void"]["reason"] is None
+
+
+def test_the_attending_clinician_is_named_with_the_infusion_or_later(world: World, ready: str) -> None:
+    api = world.api()
+    problem(api.post(ready + "infusion/attending/", {"npi": "1234567893"}), 404)
+    assert pointers(api.post(ready + "infusion/", infusion(attending_npi="1234567890"))) == {"/attending_npi"}
+    made = ok(api.post(ready + "infusion/", infusion(attending_npi="1234567893")), 201)
+    assert made["attending_npi"] == "1234567893"
+    claim = V1 + ready.removeprefix(V1).replace("patients/", "claims/") + "check/"
+    assert {x["fl"]: x["code"] for x in ok(api.get(claim))["lines"]}["76"] == "1234567893"
+    assert pointers(api.post(ready + "infusion/attending/", {"npi": "12345"})) == {"/npi"}
+    assert ok(api.post(ready + "infusion/attending/", {"npi": "1245319599"}))["attending_npi"] == "1245319599"
+    assert {x["fl"]: x["code"] for x in ok(api.get(claim))["lines"]}["76"] == "1245319599"
+    problem(world.api("auditor").post(ready + "infusion/attending/", {"npi": "1245319599"}), 403)
+
+
+def test_without_an_attending_clinician_the_claim_says_what_to_do(world: World, ready: str) -> None:
+    api = world.api()
+    made = ok(api.post(ready + "infusion/", infusion()), 201)
+    assert made["attending_npi"] is None
+    claim = V1 + ready.removeprefix(V1).replace("patients/", "claims/") + "check/"
+    told = next(c for c in ok(api.get(claim))["checks"] if c["code"] == "npi")
+    assert told["verdict"] == "missing" and "attending clinician with the infusion" in told["fix"]

@@ -20,14 +20,15 @@ from workflow.rules.facts import AuthorizationFact, InfusionFact, known
 
 NDC = "00053-0150-15"
 GIVEN = {"kit_lot": "L12345", "ndc": NDC}
-NPI = Billing(site_npi="1234567893", attending="dr", attending_npi="1245319599")
+NPI = Billing(site_npi="1234567893")
 
 
 def given(minutes: int = 55, **more: Any) -> InfusionFact:
     """72 kg, 144 mL, in an on-campus outpatient hospital."""
     details = more.pop("details", GIVEN)
     base = story.infusion(0, place_of_service=more.pop("place_of_service", "22"), details=details)
-    return replace(base, **{"ended_at": base.started_at + timedelta(minutes=minutes), **more})
+    ended = base.started_at + timedelta(minutes=minutes)
+    return replace(base, **{"ended_at": ended, "attending_npi": "1245319599", **more})
 
 
 def overridden(gate: str, infusion: InfusionFact) -> Any:

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from outcomes import data
-from outcomes.rules.claim_checks import is_npi
 from outcomes.rules.codes import parse_codes
 from outcomes.rules.packet_file import parse_packet
+from patients.rules.npi import is_npi
 from workflow import data as workflow_data
 from workflow.rules.protocol import CERTAINTIES
 

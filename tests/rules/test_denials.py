@@ -138,6 +138,23 @@ def test_an_override_of_the_centre_does_not_bind_the_payer() -> None:
     assert "Waived" not in checks(found)["nab"].reason
 
 
+def test_the_attending_clinician_is_named_with_the_infusion() -> None:
+    nobody = case(told(infusions=[billing.given(attending_npi="")]))
+    line = next(x for x in sheet(nobody) if x.fl == "76")
+    assert (line.code, line.note) == (None, "No NPI of the attending clinician is recorded.")
+    found = checks(nobody)["npi"]
+    assert (found.verdict, found.fix) == (
+        "missing",
+        "Record the NPI of the attending clinician with the infusion.",
+    )
+    anyway = billing.given(attending_npi="")
+    named = case(
+        told(infusions=[anyway], acts=[story.act("attending", str(anyway.id), {"npi": "1245319599"}, 0)])
+    )
+    assert next(x for x in sheet(named) if x.fl == "76").code == "1245319599"
+    assert checks(named)["npi"].verdict == "pass"
+
+
 def test_policies_differ() -> None:
     high = nab("1:900")
     assert checks(case(high, "label-us"))["nab"].verdict == "pass"

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, bookings, facts, overrides, shapes
+from workflow.services import alerts, bookings, facts, infusions, overrides, shapes
 
 Choices = Sequence[tuple[str, str]]
 
@@ -90,6 +90,10 @@ def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
     return bookings.book(patient=patient, key=key, by=by, **fields)
 
 
+def _attend(patient: UUID, data: dict[str, Any], by: str) -> object:
+    return infusions.attend(patient=patient, by=by, **checked(shapes.AttendingIn, data))
+
+
 def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
     return overrides.confirm(patient=patient, by=by)
 
@@ -150,6 +154,17 @@ FORMS: dict[str, Form] = {
         _acknowledge,
         "Answer saved.",
         note="An alert is a signal to a clinician, never an order. Only a clinician starts steroids.",
+    ),
+    "attending": Form(
+        "Name the attending clinician",
+        "Save NPI",
+        (
+            Field(
+                "npi", "NPI of the attending clinician", hint="10 digits; it stands in field 76 of the claim."
+            ),
+        ),
+        _attend,
+        "Attending clinician saved.",
     ),
     "override-confirm": Form(
         "Confirm the override",

@@ -65,6 +65,16 @@ class InfusionHistory(PatientView):
         )
 
 
+class Attending(PatientView):
+    @extend_schema(
+        request=shapes.AttendingIn, responses=OpenApiTypes.OBJECT, operation_id="infusion_attending"
+    )
+    @idempotent
+    def post(self, request: Request, patient: UUID) -> Response:
+        infusions.attend(patient=patient, by=self.by(), **checked(shapes.AttendingIn, request.data))
+        return Response(_current(self))
+
+
 class OverrideConfirm(PatientView):
     @extend_schema(request=None, responses=OpenApiTypes.OBJECT, operation_id="infusion_override_confirm")
     @idempotent

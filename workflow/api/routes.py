@@ -20,6 +20,7 @@ routes = [
     path("worklist/<uuid:task>/book/", bookings.BookTask.as_view(), name="task-book"),
     path(f"{PATIENT}/infusion/", infusions.Infusions.as_view(), name="infusion"),
     path(f"{PATIENT}/infusion/history/", infusions.InfusionHistory.as_view(), name="infusion-history"),
+    path(f"{PATIENT}/infusion/attending/", infusions.Attending.as_view(), name="infusion-attending"),
     path(
         f"{PATIENT}/infusion/override/confirm/",
         infusions.OverrideConfirm.as_view(),

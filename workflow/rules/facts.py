@@ -185,6 +185,7 @@ class InfusionFact(Fact):
     place_of_service: str = ""
     override: Override | None = None
     note: str = ""
+    attending_npi: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -227,7 +228,7 @@ class Act(Fact):
     steroid-dose key <course id> {"on", "mg"} ·
     override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
     confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
-    infusion-note key <infusion id> · stop-prophylaxis {"regimens": [ids]} ·
+    infusion-note key <infusion id> · attending key <infusion id> {"npi"} · stop-prophylaxis {"regimens": [ids]} ·
     void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """
 
@@ -513,7 +514,8 @@ def _infusion(
         return None
     said = {a.kind: a for a in acts if a.key == str(kept[-1].id)}
     note = said["infusion-note"].reason if "infusion-note" in said else ""
-    return replace(kept[-1], override=_override(said), note=note)
+    npi = said["attending"].payload["npi"] if "attending" in said else kept[-1].attending_npi
+    return replace(kept[-1], override=_override(said), note=note, attending_npi=npi)
 
 
 def _override(said: Mapping[str, Act]) -> Override | None:

@@ -27,7 +27,7 @@ def weight_drift(ordered_kg: Decimal, weight_kg: Decimal, limit: Decimal) -> str
     percent = drift_percent(ordered_kg, weight_kg)
     if percent <= limit:
         return ""
-    return DRIFT.format(percent=percent.quantize(TENTH, ROUND_HALF_UP), ordered=_text(ordered_kg))
+    return DRIFT.format(percent=percent.quantize(TENTH, ROUND_HALF_UP), ordered=text_of(ordered_kg))
 
 
 def expected_volume(dosing: Dosing, weight_kg: Decimal) -> Decimal:
@@ -46,8 +46,8 @@ def _volume(dosing: Dosing, given: Mapping[str, Any]) -> str:
     if given["outcome"] != "complete" or given["volume_ml"] == expected:
         return ""
     return (
-        f"{_text(given['volume_ml'])} mL were given; {_text(given['weight_kg'])} kg need "
-        f"{_text(expected)} mL. Say why in a note."
+        f"{text_of(given['volume_ml'])} mL were given; {text_of(given['weight_kg'])} kg need "
+        f"{text_of(expected)} mL. Say why in a note."
     )
 
 
@@ -55,7 +55,7 @@ def _rate(dosing: Dosing, given: Mapping[str, Any]) -> str:
     rate, nominal = given.get("rate_ml_h"), dosing.max_rate_ml_h
     if rate is None or nominal is None or rate <= nominal:
         return ""
-    return f"The rate of {_text(rate)} mL/h is above the nominal {_text(nominal)} mL/h; it is never given as a bolus."
+    return f"The rate of {text_of(rate)} mL/h is above the nominal {text_of(nominal)} mL/h; it is never given as a bolus."
 
 
 def _kit(dosing: Dosing, given: Mapping[str, Any]) -> str:
@@ -78,9 +78,7 @@ def _code(dosing: Dosing, given: Mapping[str, Any]) -> str:
     vials = expected_vials(dosing, given["weight_kg"])
     if sizes and vials not in sizes:
         size = ", ".join(map(str, sorted(sizes)))
-        return (
-            f"The drug code {code} is of a kit of {size} vials; {_text(given['weight_kg'])} kg need {vials}."
-        )
+        return f"The drug code {code} is of a kit of {size} vials; {text_of(given['weight_kg'])} kg need {vials}."
     return ""
 
 
@@ -88,14 +86,14 @@ def _dilution(dosing: Dosing, given: Mapping[str, Any]) -> str:
     hours = dosing.use_within_hours
     if hours is None or not _later_than(given.get("diluted_at"), given["started_at"], hours):
         return ""
-    return f"The infusion started more than {_text(hours)} hours after dilution."
+    return f"The infusion started more than {text_of(hours)} hours after dilution."
 
 
 def _observation(dosing: Dosing, given: Mapping[str, Any]) -> str:
     hours, ended, until = dosing.observe_hours, given.get("ended_at"), given.get("observed_until")
     if hours is None or ended is None or (until is not None and until - ended >= _hours(hours)):
         return ""
-    return f"Observation for at least {_text(hours)} hours after the end is not recorded."
+    return f"Observation for at least {text_of(hours)} hours after the end is not recorded."
 
 
 def _later_than(first: datetime | None, second: datetime, hours: Decimal) -> bool:
@@ -106,5 +104,6 @@ def _hours(hours: Decimal) -> timedelta:
     return timedelta(seconds=int(hours * 3600))
 
 
-def _text(value: Decimal) -> str:
+def text_of(value: Decimal) -> str:
+    """A decimal as people write it: no exponent, no trailing zeros."""
     return format(value.normalize(), "f")

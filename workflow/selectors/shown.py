@@ -96,6 +96,7 @@ def infusion_json(infusion: InfusionFact, dose: Dose | None) -> dict[str, Any]:
         "day0": day(infusion.day0),
         "dose": dose_json(dose),
         "note": infusion.note,
+        "attending_npi": infusion.attending_npi or None,
         "override": override_json(infusion.override) if infusion.override else None,
     }
 

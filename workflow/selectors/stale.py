@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
@@ -37,3 +38,22 @@ def assessed(size: int) -> Iterator[list[UUID]]:
     found = rows.iterator(chunk_size=size)
     while batch := list(islice(found, size)):
         yield batch
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a patient's facts are decided, and when the last of them was recorded."""
+
+    seq: int
+    recorded_at: datetime | None
+
+
+def marks(patients: Iterable[UUID]) -> dict[UUID, Mark]:
+    """The mark of each patient in view."""
+    rows = Pathway.objects.filter(pk__in=list(patients))
+    return {pk: Mark(seq, at) for pk, seq, at in rows.values_list("pk", "decided_seq", "last_recorded_at")}
+
+
+def treated(patients: Iterable[UUID]) -> int:
+    """How many of them have had their infusion."""
+    return Pathway.objects.filter(pk__in=list(patients), day0__isnull=False).count()

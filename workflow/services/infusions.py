@@ -10,10 +10,11 @@ from uuid import UUID
 
 from django.db import IntegrityError, transaction
 
-from patients.errors import Conflict, Fault, Invalid
-from workflow.models import Infusion, InfusionSlot
-from workflow.rules import gates, infusion_checks, kits, ndc
-from workflow.rules.facts import InfusionFact, PatientFacts, known
+from patients.errors import Conflict, Fault, Invalid, NotFound
+from workflow.models import Act, Infusion, InfusionSlot
+from workflow.rules import day0 as rules
+from workflow.rules import ndc
+from workflow.rules.facts import PatientFacts, known
 from workflow.rules.protocol import Protocol
 from workflow.selectors.decisions import local_date, pinned
 from workflow.selectors.facts import history
@@ -21,21 +22,31 @@ from workflow.services import acts, overrides
 from workflow.services.door import Entry, the_door
 
 ONCE = "This patient has been infused; the therapy is given once in a lifetime."
+BESIDE = ("override", "note", "attending_npi")
+"""Fields that are kept as acts beside the row."""
 JSON_FIELDS = ("premedication", "interruptions", "reactions", "vitals", "vial_lots")
 
 
-def record(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None) -> Infusion:
+def record(
+    *,
+    patient: UUID,
+    fields: Mapping[str, Any],
+    by: str,
+    at: datetime | None = None,
+    present: bool = False,
+) -> Infusion:
     """Records the infusion as it was given and starts the calendar after it.
 
     Raises Invalid naming every gate that blocks on that Day 0 (from the facts collected by then, whenever
     recorded), and Conflict for a second infusion. Odd but real things are kept as warnings. With an
     `override` of two clinicians the blocking gates are waived instead; Forbidden when no clinician asks.
+    `present`: the second one stands by and has given the own password, which confirms the override at once.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
-        return _record(entry, fields)
+        return _record(entry, fields, present)
 
 
-def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
+def _record(entry: Entry, fields: Mapping[str, Any], present: bool) -> Infusion:
     started = fields["started_at"]
     if started > entry.recorded_at:
         raise Invalid.at("/started_at", "future", "The infusion must not start in the future.")
@@ -47,17 +58,35 @@ def _record(entry: Entry, fields: Mapping[str, Any]) -> Infusion:
     protocol = pinned(facts)
     override = overrides.asked(entry, fields["override"]) if fields.get("override") else None
     given = {**fields, "ndc": _ndc(protocol, fields.get("ndc") or "", day0)}
-    blocked = _blocked(protocol, replace(facts, infusion=_candidate(given, day0)))
+    blocked = _blocked(protocol, replace(facts, infusion=rules.candidate(given, started, day0)))
     if blocked and override is None:
         raise Invalid("The infusion is refused: blocking gates do not pass on that day.", blocked)
-    row = _stored(entry, given, day0, _warnings(protocol, facts, given, day0))
+    row = _stored(entry, given, day0, rules.warnings(protocol, facts, given, day0))
     if given.get("note"):
-        acts.write(
-            entry, kind="infusion-note", key=str(row.pk), payload={}, true_on=day0, reason=given["note"]
-        )
+        _beside(entry, row, "infusion-note", reason=given["note"])
+    if given.get("attending_npi"):
+        _beside(entry, row, "attending", {"npi": given["attending_npi"]})
     if blocked and override is not None:
-        overrides.write(entry, row, override, blocked)
+        overrides.write(entry, row, override, blocked, present=present)
     return row
+
+
+def _beside(
+    entry: Entry, row: Infusion, kind: str, payload: Mapping[str, Any] | None = None, reason: str = ""
+) -> None:
+    acts.write(entry, kind=kind, key=str(row.pk), payload=payload or {}, true_on=row.day0, reason=reason)
+
+
+def attend(*, patient: UUID, npi: str, by: str, at: datetime | None = None) -> Act:
+    """Names the attending clinician of the recorded infusion by NPI, or corrects it. Raises NotFound."""
+    with the_door(patient=patient, by=by, at=at) as entry:
+        infusion = overrides.given_infusion(entry)
+        if infusion is None:
+            raise NotFound("No infusion is recorded.")
+        payload = {"npi": npi}
+        return acts.write(
+            entry, kind="attending", key=str(infusion.id), payload=payload, true_on=infusion.day0
+        )
 
 
 def recorded(*, patient: UUID, fields: Mapping[str, Any]) -> bool:
@@ -66,40 +95,16 @@ def recorded(*, patient: UUID, fields: Mapping[str, Any]) -> bool:
     on = local_date(fields["started_at"], past.timezone)
     same = {**fields, "ndc": _ndc(pinned(known(past, as_of=on)), fields.get("ndc") or "", on)}
     same |= {name: list(same.get(name) or []) for name in JSON_FIELDS}
-    told = {k: v for k, v in same.items() if k not in ("override", "note") and v is not None}
+    told = {k: v for k, v in same.items() if k not in BESIDE and v is not None}
     return Infusion.objects.filter(patient_id=patient, **told).exists()
 
 
-def _warnings(
-    protocol: Protocol, facts: PatientFacts, given: Mapping[str, Any], day0: date
-) -> tuple[str, ...]:
-    """What is odd by the dose rule, and a weight that is not that of the kit order any more."""
-    found = infusion_checks.warnings(protocol.dosing, {**given, "day0": day0})
-    if not facts.kits:
-        return found
-    limit = kits.drift_limit(protocol)
-    drift = infusion_checks.weight_drift(facts.kits[-1].weight_kg, given["weight_kg"], limit)
-    return (*found, drift) if drift else found
-
-
 def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:
-    """One fault per blocking gate and for a refused place of service; none when nothing was given."""
-    infusion = facts.infusion
-    assert infusion is not None
-    if not infusion.dosed:
-        return []
-    on, place = infusion.day0, infusion.place_of_service
-    faults = [
-        Fault("/", "gate-blocked", f"{v.title}: {v.reason}", {"gate": v.code, "verdict": v.verdict})
-        for v in gates.judge_all(protocol, facts, on, on)
-        if v.blocks
+    """One fault per blocking gate and for a refused place of service."""
+    return [
+        Fault(f"/{b.field}", "gate-blocked", b.reason, {"gate": b.gate, "verdict": b.verdict})
+        for b in rules.blocks(protocol, facts)
     ]
-    allowed = gates.allowed_places(protocol)
-    if allowed and place not in allowed:
-        text = f"Place of service {place} is not allowed; use {', '.join(allowed)}."
-        extra = {"gate": "site-of-care", "verdict": "fail"}
-        faults.append(Fault("/place_of_service", "gate-blocked", text, extra))
-    return faults
 
 
 def _ndc(protocol: Protocol, text: str, on: date) -> str:
@@ -112,24 +117,9 @@ def _ndc(protocol: Protocol, text: str, on: date) -> str:
     return normal
 
 
-def _candidate(given: Mapping[str, Any], day0: date) -> InfusionFact:
-    return InfusionFact(
-        id=UUID(int=0),
-        recorded_at=given["started_at"],
-        started_at=given["started_at"],
-        ended_at=given.get("ended_at"),
-        day0=day0,
-        weight_kg=given["weight_kg"],
-        volume_ml=given["volume_ml"],
-        outcome=given["outcome"],
-        percent_given=given.get("percent_given"),
-        place_of_service=given["place_of_service"],
-    )
-
-
 def _stored(entry: Entry, given: Mapping[str, Any], day0: date, warnings: tuple[str, ...]) -> Infusion:
     """The row, and with it the one place of a lifetime dose, which the database gives away once."""
-    columns = {k: v for k, v in given.items() if k not in ("override", "note") and v is not None}
+    columns = {k: v for k, v in given.items() if k not in BESIDE and v is not None}
     columns |= {k: list(given.get(k) or []) for k in JSON_FIELDS}
     try:
         with transaction.atomic():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -54,8 +54,8 @@ def _names(people: Iterable[User]) -> set[str]:
     return {p.username for p in people}
 
 
-def write(entry: Entry, infusion: Infusion, given: Asked, blocked: Sequence[Fault]) -> None:
-    """The act, with what each gate said, and the notice to the second person."""
+def write(entry: Entry, infusion: Infusion, given: Asked, blocked: Sequence[Fault], *, present: bool) -> None:
+    """The act, with what each gate said; the second person confirms it when present, else is told of it."""
     gates: dict[str, dict[str, Any]] = {}
     for fault in blocked:
         code = fault.extra["gate"]
@@ -69,7 +69,11 @@ def write(entry: Entry, infusion: Infusion, given: Asked, blocked: Sequence[Faul
         true_on=infusion.day0,
         reason=given.reason,
     )
-    ledger.ask_second(entry.pathway, "override", infusion.pk, [given.second], at=entry.recorded_at)
+    if present:
+        second = replace(entry, by=given.second.username)
+        acts.write(second, kind="confirm-override", key=str(infusion.pk), payload={"present": True})
+    else:
+        ledger.ask_second(entry.pathway, "override", infusion.pk, [given.second], at=entry.recorded_at)
 
 
 def confirm(*, patient: UUID, by: str, at: datetime | None = None) -> Act:

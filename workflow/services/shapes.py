@@ -13,6 +13,7 @@ from typing import Any
 
 from rest_framework import serializers
 
+from patients.rules.npi import NO_NPI, is_npi
 from patients.services.shapes import Day, Instant, InstantOrDay, Number, Strict, Text
 from workflow.rules import contacts
 
@@ -230,6 +231,24 @@ class VitalsIn(_Observed):
     spo2_percent = Number(required=False, min_value=0, max_value=100)
 
 
+class Npi(Text):
+    """A National Provider Identifier."""
+
+    default_error_messages = {"npi": NO_NPI}
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        if text and not is_npi(text):
+            self.fail("npi", text=text)
+        return text
+
+
+class AttendingIn(Strict):
+    """Who attended the infusion."""
+
+    npi = Npi()
+
+
 class InfusionIn(Strict):
     """What was given on Day 0."""
 
@@ -246,6 +265,7 @@ class InfusionIn(Strict):
     place_of_service = Text(max_length=2)
     outcome = serializers.ChoiceField(choices=OUTCOMES)
     percent_given = Number(required=False, allow_null=True)
+    attending_npi = Npi(required=False, allow_blank=True)
     premedication = serializers.ListField(child=PremedicationIn(), required=False, max_length=100)
     interruptions = serializers.ListField(child=InterruptionIn(), required=False, max_length=100)
     reactions = serializers.ListField(child=ReactionIn(), required=False, max_length=100)

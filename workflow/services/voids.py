@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,11 +15,19 @@ from workflow.services import acts, ledger, overrides
 from workflow.services.door import Entry, the_door
 
 
-def ask(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | None = None) -> Act:
+def ask(
+    *,
+    patient: UUID,
+    fields: Mapping[str, Any],
+    by: str,
+    at: datetime | None = None,
+    present: bool = False,
+) -> Act:
     """A clinician asks for the void; the other clinicians of the site (or the one named) are told at once.
 
-    Nothing changes until one of them confirms. Raises NotFound without an infusion, Forbidden unless a
-    clinician asks, Invalid for a second person who is none, Conflict when somebody has asked already.
+    Nothing changes until one of them confirms; `present`: the one named stands by and has given the own
+    password, which confirms at once. Raises NotFound without an infusion, Forbidden unless a clinician asks,
+    Invalid for a second person who is none, Conflict when somebody has asked already.
     """
     with the_door(patient=patient, by=by, at=at) as entry:
         infusion = _infusion(entry)
@@ -26,13 +35,17 @@ def ask(*, patient: UUID, fields: Mapping[str, Any], by: str, at: datetime | Non
             raise Conflict("A void of this infusion has been asked for; another clinician must confirm it.")
         people = [p for p in overrides.clinicians(entry) if p.username != by]
         payload = {}
-        if fields.get("second_person"):
-            people = [overrides.second_person(entry, fields["second_person"], "/second_person")]
+        if present or fields.get("second_person"):
+            people = [overrides.second_person(entry, fields.get("second_person", ""), "/second_person")]
             payload = {"second_person": people[0].username}
-        ledger.ask_second(entry.pathway, "void", infusion.id, people, at=entry.recorded_at)
-        return acts.write(
+        asked = acts.write(
             entry, kind="void-request", key=str(infusion.id), payload=payload, reason=fields["reason"]
         )
+        if present:
+            _void(replace(entry, by=people[0].username), infusion, asked)
+        else:
+            ledger.ask_second(entry.pathway, "void", infusion.id, people, at=entry.recorded_at)
+        return asked
 
 
 def confirm(*, patient: UUID, by: str, at: datetime | None = None) -> Act:
@@ -50,15 +63,19 @@ def confirm(*, patient: UUID, by: str, at: datetime | None = None) -> Act:
             raise Forbidden("Another clinician must confirm the void.")
         if by != request.payload.get("second_person", by):
             raise Forbidden("Only the clinician named as second person confirms this void.")
-        InfusionSlot.objects.filter(infusion_id=infusion.id).update(active=False)
-        return acts.write(
-            entry,
-            kind="void",
-            key=str(infusion.id),
-            payload={"requested_by": request.by},
-            true_on=infusion.day0,
-            reason=request.reason,
-        )
+        return _void(entry, infusion, request)
+
+
+def _void(entry: Entry, infusion: InfusionFact, request: Act) -> Act:
+    InfusionSlot.objects.filter(infusion_id=infusion.id).update(active=False)
+    return acts.write(
+        entry,
+        kind="void",
+        key=str(infusion.id),
+        payload={"requested_by": request.by},
+        true_on=infusion.day0,
+        reason=request.reason,
+    )
 
 
 def _infusion(entry: Entry) -> InfusionFact:
