@@ -108,7 +108,8 @@ def ndcs(dosing: Dosing, seen: Preview, weight: Any) -> Choices:
     """Drug codes that are valid on Day 0, that of the kit for the weight first; each says how sure it is."""
     vials = expected_vials(dosing, weight) if weight else 0
     kits = [k for k in dosing.kits if in_force(k, seen.day0)]
-    rows = [(k.ndc, f"{k.ndc}, kit of {k.vials} vials ({k.certainty})") for k in kits if k.vials == vials]
+    rows: list[tuple[str, str]] = [("", "Choose")]
+    rows += [(k.ndc, f"{k.ndc}, kit of {k.vials} vials ({k.certainty})") for k in kits if k.vials == vials]
     rows += [
         (n.ndc, f"{n.ndc}, {n.use} ({n.source.certainty})")
         for n in dosing.other_ndcs
