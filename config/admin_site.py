@@ -82,8 +82,15 @@ class DaymarkAdmin(admin.AdminSite):
         return bool(request.user.is_active and request.user.is_authenticated and holds(request, OPENS_ADMIN))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The one sign-in page; somebody signed in without a role here is told which are needed."""
+        """The one sign-in page; somebody signed in without a role here is told which are needed.
+
+        A payer's analyst is sent to the one page there is for payers.
+        """
+        from patients.admin.roles import holds
+
         if request.user.is_authenticated:
+            if holds(request, {"payer_analyst"}):
+                return HttpResponseRedirect(resolve_url("payer"))
             raise PermissionDenied("This needs the role coordinator, clinician or site_admin.")
         query = urlencode({"next": request.GET.get("next", request.get_full_path())})
         return HttpResponseRedirect(f"{resolve_url('account_login')}?{query}")
