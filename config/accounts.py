@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.shortcuts import resolve_url
+
+from patients.admin.roles import OPENS_ADMIN, holds
 
 
 class ClosedAdapter(DefaultAccountAdapter):
@@ -13,6 +16,12 @@ class ClosedAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: Any) -> bool:
         return False
+
+    def get_login_redirect_url(self, request: Any) -> str:
+        """A payer's analyst has one page; everybody else begins at the workplace."""
+        if holds(request, {"payer_analyst"}) and not holds(request, OPENS_ADMIN):
+            return resolve_url("payer")
+        return str(super().get_login_redirect_url(request))
 
 
 def attempted(request: Any, credentials: Mapping[str, Any] | None) -> str:

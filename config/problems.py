@@ -15,7 +15,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from patients.errors import DomainError, Fault
+from patients.errors import DomainError, Fault, TooMany
 from workflow.api.fhir import exact_json
 from workflow.api.fhir.outcome import outcome
 
@@ -40,7 +40,10 @@ TITLES = {
 def handler(error: Exception, context: Mapping[str, Any]) -> Response | None:
     """DRF's exception handler: domain errors by their own status, everything else in the same shape."""
     if isinstance(error, DomainError):
-        return _problem(error.status, error.code, error.detail, error.faults, error.title, **error.extra)
+        told = _problem(error.status, error.code, error.detail, error.faults, error.title, **error.extra)
+        if isinstance(error, TooMany):
+            told["Retry-After"] = str(error.retry_after)
+        return told
     if isinstance(error, IntegrityError):
         return _problem(409, "conflict", "This conflicts with what is recorded.")
     if isinstance(error, OperationalError):

@@ -1,7 +1,8 @@
 """`python -m config.serve`: web, worker and beat under one supervisor, in the foreground.
 
 Embedded servers are started first and outlive a child's crash. A child that ends is started again, later
-each time; a worker whose heartbeat is older than a minute is replaced. Ctrl-C stops everything in order.
+each time; a worker whose heartbeat is older than a minute is replaced. Large imports and exports have a worker
+of their own, so that no mail waits for them. Ctrl-C stops everything in order.
 """
 
 from __future__ import annotations
@@ -26,7 +27,14 @@ COMMANDS: dict[str, list[str]] = {
         "gunicorn", "config.wsgi:application", "--bind", f"0.0.0.0:{PORT}", "--workers", "1", "--threads", "8",
         "--timeout", "120", "--no-control-socket",
     ],
-    "worker": ["celery", "--quiet", "-A", "config", "worker", "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip"],
+    "worker": [
+        "celery", "--quiet", "-A", "config", "worker", "--queues", "celery", "--concurrency", "1",
+        "--loglevel", "WARNING", "--without-gossip",
+    ],
+    "long": [
+        "celery", "--quiet", "-A", "config", "worker", "--queues", "long", "--hostname", "long@%h",
+        "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip",
+    ],
     "beat": ["celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
 }  # fmt: skip
 STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
@@ -93,6 +101,7 @@ def main() -> None:
     children = [
         Child("web", environment),
         Child("worker", {**environment, **WORKER_ROLE}),
+        Child("long", {**environment, **WORKER_ROLE}),
         Child("beat", {**environment, **WORKER_ROLE}),
     ]
     try:

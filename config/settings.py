@@ -7,6 +7,7 @@ import sys
 from datetime import timedelta
 
 from csp.constants import NONE, SELF
+from kombu import Queue
 from pghistory import ContextJSONField
 
 from config import embedded, env
@@ -18,7 +19,7 @@ if PRODUCTION:
 DEBUG = False
 SECRET_KEY = env.generated("SECRET_KEY")
 FIELD_KEYS = [key for key in env.generated("FIELD_KEYS").split(",") if key]
-SEAL_KEY = env.generated("SEAL_KEY")
+SEAL_KEYS = [key for key in env.generated("SEAL_KEY").split(",") if key]
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")
 BASE_URL = os.environ.get("BASE_URL", f"http://localhost:{os.environ.get('PORT', '8000')}")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
@@ -195,6 +196,9 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {},
 }
 
+EXPORTS_PER_HOUR = 20 if PRODUCTION else 200
+"""Exports one person may ask for, and released files an analyst may fetch, in an hour."""
+
 # --- audit -----------------------------------------------------------------------------------------
 PGHISTORY_CONTEXT_FIELD = ContextJSONField()
 PGHISTORY_APPEND_ONLY = True
@@ -209,6 +213,8 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_QUEUES = [Queue("celery"), Queue("long")]
+CELERY_TASK_ROUTES = {name: {"queue": "long"} for name in ("workflow.run_imports", "outcomes.run_exports")}
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_BROKER_TRANSPORT_OPTIONS = {

@@ -9,8 +9,10 @@ from drf_spectacular.views import SpectacularJSONAPIView
 
 from config import health
 from config.docs import docs
+from outcomes.api import payer
 from outcomes.api.routes import routes as outcomes_routes
 from patients.api.routes import routes as patients_routes
+from workflow.admin.notice_pages import unsubscribe
 from workflow.api import feeds
 from workflow.api.fhir.routes import routes as fhir_routes
 from workflow.api.routes import routes as workflow_routes
@@ -26,10 +28,13 @@ api = [
 urlpatterns = [
     path("", RedirectView.as_view(url="/admin/"), name="home"),
     path("admin/", admin.site.urls),
+    path("payer/", payer.payer, name="payer"),
+    path("payer/<uuid:export>/<str:name>", payer.payer_file, name="payer-file"),
     path("accounts/", include("allauth.account.urls")),
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include((api, "api"))),
     path("fhir/R4/", include((fhir_routes, "fhir"))),
+    path("mail/unsubscribe/<str:secret>/", unsubscribe, name="mail-unsubscribe"),
     path("feeds/<str:secret>.ics", feeds.ics, name="feed"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

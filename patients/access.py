@@ -20,6 +20,8 @@ from django.utils import timezone
 
 from patients.models import Membership, User
 
+WORKER = "daymark_worker"
+
 
 @dataclass(frozen=True, slots=True)
 class Principal:
@@ -107,6 +109,49 @@ def everywhere(*, by: str) -> Iterator[None]:
     """Opens all sites for a command of the operator."""
     with site_context(all_sites(), by=by):
         yield
+
+
+@contextmanager
+def snapshot(sites: Iterable[UUID]) -> Iterator[None]:
+    """Some sites in a transaction of its own that reads one state of the database and writes nothing."""
+    if connection.in_atomic_block:
+        raise RuntimeError("A snapshot is a transaction of its own; this is inside another one.")
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("set transaction isolation level repeatable read, read only")
+        _set(sites, ())
+        yield
+
+
+@contextmanager
+def payer_context(contracts: Iterable[str]) -> Iterator[None]:
+    """What is released to the payers of some contracts, read as the role that sees nothing else."""
+    with transaction.atomic():
+        before = _current()
+        _set((), contracts)
+        with connection.cursor() as cursor:
+            cursor.execute("set local role daymark_payer")
+        yield
+        with connection.cursor() as cursor:
+            cursor.execute("reset role")
+        _put(before)
+
+
+@contextmanager
+def as_worker() -> Iterator[None]:
+    """The role of background work within `everywhere`: it finds rows of all sites by any index.
+
+    The other roles test each row for its site, which the planner takes for the better index.
+    """
+    role = settings.DATABASE_ROLE
+    if role == WORKER:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"set local role {WORKER}")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"set local role {role}")
 
 
 def all_sites() -> list[UUID]:

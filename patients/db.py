@@ -13,15 +13,28 @@ from typing import Any
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients.models.audit import ReadLog, SealedEvent
+from patients import guards
+from patients.models.audit import SealedEvent, SealedRow
 from patients.models.base import FactRow
 
 ROOMS = ("patients", "workflow", "outcomes")
 ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
-INSERT_ONLY = ("workflow.act", "patients.sitesetting")
+INSERT_ONLY = (
+    "workflow.act",
+    "patients.sitesetting",
+    "patients.seal",
+    "patients.sealpart",
+    "outcomes.subjectcode",
+    "outcomes.exportapproval",
+    "outcomes.publication",
+    "outcomes.publishedrow",
+)
+READ_ONLY = ("patients.eventshape", "patients.erasedevent", "patients.erasure")
+KEPT = ("patients.erasedevent", "patients.erasure")
+"""`READ_ONLY` tables are written by functions of the owner only, and of these no row is ever changed."""
 WORKER_SEES = (
     "workflow.pathway",
     "workflow.notice",
@@ -40,19 +53,23 @@ NOT_BY_SITE = (
 """Tables that name a site and hold no patient data: they are read to find out which sites a person may reach."""
 SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
 SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"
+CONTRACTS = "(select string_to_array(nullif(current_setting('daymark.contracts', true), ''), ','))"
+PAYER_SEES = {
+    "outcomes.publication": "contract",
+    "outcomes.publishedrow": "contract",
+    "patients.blob": "released_to",
+    "patients.blobpart": "released_to",
+}
+"""What a payer's analyst reads, by the column that names the contract; nothing here names a patient."""
+SEVERAL = {
+    "outcomes.export": ("site_ids", "&&"),
+    "outcomes.exportsealedevent": ("site_ids", "&&"),
+    "patients.blob": ("held_by", "<@"),
+    "patients.blobpart": ("held_by", "<@"),
+}
+"""Rows of several sites: seen where one of them (&&), or only where all of them (<@) are in view."""
 
 FUNCTIONS = """
-create or replace function daymark_digest(content jsonb) returns bytea language sql immutable
-set search_path = pg_catalog as
-$$ select sha256(convert_to((content - 'digest' - 'site_id')::text, 'UTF8')) $$;
-
-create or replace function daymark_seal() returns trigger language plpgsql
-set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as
-$$ begin new.digest := public.daymark_digest(to_jsonb(new)); return new; end $$;
-
-create or replace function daymark_refuse_truncate() returns trigger language plpgsql as
-$$ begin raise exception 'the rows of % are never emptied', tg_table_name; end $$;
-
 create or replace function daymark_all_sites() returns uuid[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as
 $$ select array_agg(id order by id) from public.patients_site $$;
@@ -103,15 +120,21 @@ def refuse_owner() -> None:
             )
 
 
-def secure() -> None:
-    """Asserts functions, grants, policies, custody keys and triggers. Runs as the owner; may run again."""
-    statements = [FUNCTIONS, *_foreign_grants()]
+def secure(before: guards.Columns | None = None) -> None:
+    """Asserts functions, grants, policies, custody keys and triggers. Runs as the owner; may run again.
+
+    One transaction per table, so that nobody meets a table between two policies. `before`: the columns of
+    the sealed tables before these migrations (default: as they are now).
+    """
+    known = guards.sealed_columns() if before is None else before
+    _run([FUNCTIONS, guards.FUNCTIONS, *_foreign_grants()])
     for model in _models():
-        statements += _grants(model)
-        statements += _policies(model)
-        statements += _custody(model)
-        statements += _guards(model)
-    statements += _definers()
+        with transaction.atomic():
+            _run([*_grants(model), *_policies(model), *_custody(model), *_guards(model, known)])
+    _run(_definers())
+
+
+def _run(statements: Iterable[str]) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -129,7 +152,7 @@ def patient_tables() -> list[type[models.Model]]:
 
 def append_only(model: type[models.Model]) -> bool:
     """Rows are added and read, nothing else."""
-    return issubclass(model, FactRow | ReadLog) or model._meta.label_lower in INSERT_ONLY
+    return issubclass(model, FactRow | SealedRow) or model._meta.label_lower in INSERT_ONLY
 
 
 def _models() -> list[type[models.Model]]:
@@ -163,17 +186,38 @@ def _foreign_grants() -> list[str]:
 def _grants(model: type[models.Model]) -> list[str]:
     table = model._meta.db_table
     allowed = "select, insert, update, delete"
-    if issubclass(model, SealedEvent):
+    if issubclass(model, SealedEvent) or model._meta.label_lower in READ_ONLY:
         allowed = "select"
     elif append_only(model):
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
         allowed = "select, insert, update"
+    payer = [f'grant select on "{table}" to daymark_payer'] if model._meta.label_lower in PAYER_SEES else []
     return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',
-            f'grant {allowed} on "{table}" to daymark_app']  # fmt: skip
+            f'grant {allowed} on "{table}" to daymark_app', *payer]  # fmt: skip
 
 
 def _policies(model: type[models.Model]) -> list[str]:
+    return [*_site_policies(model), *_shared_policies(model)]
+
+
+def _shared_policies(model: type[models.Model]) -> list[str]:
+    """Rows of several sites, and what is released to payers; the application only adds to the latter."""
+    label, table = model._meta.label_lower, model._meta.db_table
+    statements = []
+    if label in SEVERAL:
+        column, operator = SEVERAL[label]
+        own = f'cardinality("{column}") > 0 and "{column}" {operator} {SITES}::uuid[]'
+        statements += _policy(table, "several", "all", "daymark_app", own, own)
+    if label in PAYER_SEES:
+        released = f'"{PAYER_SEES[label]}" = any ({CONTRACTS}::text[])'
+        statements += _policy(table, "payer", "select", "daymark_payer", released, "")
+    if label in PAYER_SEES and label.startswith("outcomes."):
+        statements += _policy(table, "releases", "insert", "daymark_app", "", "true")
+    return [f'alter table "{table}" enable row level security', *statements] if statements else []
+
+
+def _site_policies(model: type[models.Model]) -> list[str]:
     column, table = _site_column(model), model._meta.db_table
     if not column:
         return []
@@ -193,10 +237,11 @@ def _policies(model: type[models.Model]) -> list[str]:
 
 
 def _policy(table: str, name: str, verb: str, role: str, using: str, check: str) -> list[str]:
+    seen = f" using ({using})" if using else ""
     checked = f" with check ({check})" if check else ""
     return [
         f'drop policy if exists {name} on "{table}"',
-        f'create policy {name} on "{table}" for {verb} to {role} using ({using}){checked}',
+        f'create policy {name} on "{table}" for {verb} to {role}{seen}{checked}',
     ]
 
 
@@ -211,21 +256,13 @@ def _custody(model: type[models.Model]) -> list[str]:
     ]
 
 
-def _guards(model: type[models.Model]) -> list[str]:
-    table = model._meta.db_table
+def _guards(model: type[models.Model], before: guards.Columns) -> list[str]:
     statements = []
-    if issubclass(model, SealedEvent):
-        statements += _trigger(table, "daymark_seal", "before insert", "for each row")
-    if issubclass(model, SealedEvent) or append_only(model):
-        statements += _trigger(table, "daymark_refuse_truncate", "before truncate", "for each statement")
+    if issubclass(model, SealedEvent | SealedRow):
+        statements += guards.shape_statements(model, before)
+    if issubclass(model, SealedEvent) or append_only(model) or model._meta.label_lower in KEPT:
+        statements += guards.keep_statements(model)
     return statements
-
-
-def _trigger(table: str, function: str, when: str, each: str) -> list[str]:
-    return [
-        f'drop trigger if exists {function} on "{table}"',
-        f'create trigger {function} {when} on "{table}" {each} execute function {function}()',
-    ]
 
 
 def _definers() -> Iterable[str]:

@@ -81,3 +81,15 @@ class Stale(DomainError):
     status = 412
     code = "stale"
     title = "Somebody else changed this meanwhile"
+
+
+class TooMany(DomainError):
+    """More than the quota allows. `retry_after`: seconds until the next one may be asked for."""
+
+    status = 429
+    code = "throttled"
+    title = "Too many requests"
+
+    def __init__(self, detail: str, *, retry_after: int) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from outcomes.rules.measure_rules import MeasureRules
-from outcomes.rules.periods import Period
 from outcomes.rules.verdicts import Reading, Sample
 from workflow.rules.exogenous import Exposure, exposure
 from workflow.rules.facts import PatientFacts, ResultFact
@@ -28,24 +28,29 @@ class Activity:
     outside: int
 
 
-def activity(facts: PatientFacts, analyte: str, window: Window, given: Exposure) -> Activity:
-    """The activity by one analyte in the window."""
-    inside = Period(window.opens, window.closes)
-    clean: list[ResultFact] = []
-    contaminated = preliminary = outside = 0
-    for row in facts.of(analyte):
-        if row.value is None or facts.day0 is None or row.collected_on < facts.day0:
-            continue
-        if not inside.holds(row.collected_on):
-            outside += 1
-        elif not row.final:
-            preliminary += 1
-        elif given.contaminates(row.collected_on):
-            contaminated += 1
-        else:
-            clean.append(row)
+def activity(
+    facts: PatientFacts, analyte: str, window: Window, given: Exposure, late_days: int = 0
+) -> Activity:
+    """The activity by one analyte in the window; samples outside it are counted up to `late_days` after it."""
+    until = window.closes + timedelta(days=late_days)
+    rows = [r for r in followed(facts, analyte) if r.collected_on <= until]
+    inside = [r for r in rows if window.opens <= r.collected_on <= window.closes]
+    final = [r for r in inside if r.final]
+    clean = [r for r in final if not given.contaminates(r.collected_on)]
     nearest = max(clean, key=lambda r: _preference(r, window), default=None)
-    return Activity(_reading(nearest) if nearest else None, contaminated, preliminary, outside)
+    return Activity(
+        _reading(nearest) if nearest else None,
+        contaminated=len(final) - len(clean),
+        preliminary=len(inside) - len(final),
+        outside=len(rows) - len(inside),
+    )
+
+
+def followed(facts: PatientFacts, analyte: str) -> list[ResultFact]:
+    """Numbers of an analyte since Day 0."""
+    if facts.day0 is None:
+        return []
+    return [r for r in facts.of(analyte) if r.collected_on >= facts.day0 and r.value is not None]
 
 
 def _preference(row: ResultFact, window: Window) -> tuple[Any, ...]:
@@ -66,8 +71,8 @@ def samples(facts: PatientFacts, rules: MeasureRules) -> tuple[Sample, ...]:
 
 def _samples(facts: PatientFacts, rules: MeasureRules, given: Exposure) -> Iterator[Sample]:
     for assay, analyte in rules.assays.items():
-        for row in facts.of(analyte):
-            if row.value is not None and row.final and facts.day0 and row.collected_on >= facts.day0:
+        for row in followed(facts, analyte):
+            if row.final and row.value is not None:
                 on = row.collected_on
                 yield Sample(
                     fact=row.id,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
@@ -16,11 +17,23 @@ from workflow.rules.facts import FactorUseFact, PatientFacts
 
 REASONS = ("prophylaxis", "bleed", "surgery", "other")
 COUNTS = ("all", *REASONS, "without_surgery")
-Weighed = tuple[FactorUseFact, Decimal | None]
 
 
-def weighed(facts: PatientFacts, rules: MeasureRules) -> tuple[Weighed, ...]:
-    """Every use, oldest first, with the weight in kg that is nearest to it (of equally near ones the later)."""
+@dataclass(frozen=True, slots=True)
+class Uses:
+    """Every use, oldest first, with the weight in kg that is nearest to it; None where no weight is known."""
+
+    rows: tuple[tuple[FactorUseFact, Decimal | None], ...]
+    days: tuple[date, ...]
+
+    def during(self, periods: Iterable[Period]) -> Iterator[tuple[FactorUseFact, Decimal | None]]:
+        """Uses in periods that do not overlap."""
+        for period in periods:
+            yield from self.rows[bisect_left(self.days, period.first) : bisect_right(self.days, period.last)]
+
+
+def weighed(facts: PatientFacts, rules: MeasureRules) -> Uses:
+    """All uses; of two weights equally near the later counts, without any that of the infusion."""
     known = [
         (r.collected_on, r.value)
         for r in facts.of(rules.weight_analyte)
@@ -28,7 +41,10 @@ def weighed(facts: PatientFacts, rules: MeasureRules) -> tuple[Weighed, ...]:
     ]
     dosed_on = facts.infusion.weight_kg if facts.infusion else None
     days = [on for on, _ in known]
-    return tuple((use, _nearest(use.given_on, days, known, dosed_on)) for use in facts.factor_uses)
+    return Uses(
+        tuple((use, _nearest(use.given_on, days, known, dosed_on)) for use in facts.factor_uses),
+        tuple(use.given_on for use in facts.factor_uses),
+    )
 
 
 def _nearest(
@@ -46,15 +62,20 @@ def _nearest(
     return known[last][1]
 
 
-def amount(uses: Iterable[Weighed], period: Sequence[Period], counts: str) -> Fraction | None:
+def amount(uses: Uses, periods: Iterable[Period], counts: str) -> Fraction | None:
     """IU per kg in periods that do not overlap; None when the weight of a use is not known."""
     by_weight: dict[Decimal | None, Decimal] = defaultdict(Decimal)
-    for use, weight in uses:
-        if _counts(use.reason, counts) and any(p.holds(use.given_on) for p in period):
+    for use, weight in uses.during(periods):
+        if _counts(use.reason, counts):
             by_weight[weight] += use.iu
     if None in by_weight:
         return None
-    return sum((Fraction(iu) / Fraction(kg) for kg, iu in by_weight.items() if kg), Fraction(0))
+    return sum((_ratio(iu, kg) for kg, iu in by_weight.items() if kg), Fraction(0))
+
+
+def _ratio(iu: Decimal, kg: Decimal) -> Fraction:
+    (a, b), (c, d) = iu.as_integer_ratio(), kg.as_integer_ratio()
+    return Fraction(a * d, b * c)
 
 
 def _counts(reason: str, counts: str) -> bool:
@@ -75,5 +96,5 @@ def factor_rows(facts: PatientFacts, rules: MeasureRules) -> tuple[FactorRow, ..
             weight_kg=weight,
             iu_per_kg=use.iu / weight if weight else None,
         )
-        for use, weight in weighed(facts, rules)
+        for use, weight in weighed(facts, rules).rows
     )

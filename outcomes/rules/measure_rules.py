@@ -38,7 +38,8 @@ class MeasureRules:
 
     def per_year(self, amount: Fraction | int, days: int) -> Fraction:
         """An amount in so many days, as an amount a year."""
-        return amount * Fraction(self.year_days) / days
+        year = self.year_days.as_integer_ratio()
+        return Fraction(amount.numerator * year[0], amount.denominator * year[1] * days)
 
 
 def parse_measures(

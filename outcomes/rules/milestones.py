@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 
-from outcomes.rules import refunds, sentences
+from outcomes.rules import refunds, sentences, signing
 from outcomes.rules.contract import Contract, Milestone
 from outcomes.rules.criteria import blank, judge
 from outcomes.rules.measure_rules import MeasureRules
@@ -39,6 +39,24 @@ def assess(
     return tuple(
         compared(s, run.signatures.get(s.month, ())) for s in refunds.priced(contract, states, record.day0)
     )
+
+
+def to_sign(
+    facts: PatientFacts, contract: Contract, month: int, today: date, rules: MeasureRules
+) -> MilestoneState | None:
+    """A milestone as it is if somebody attests it today; None when the contract has no such milestone."""
+    found = at_month(facts, contract, month, today, rules)
+    if found is None or found.attested:
+        return found
+    act = signing.intended(contract.code, month, found.version, today)
+    return at_month(replace(facts, acts=(*facts.acts, act)), contract, month, today, rules)
+
+
+def at_month(
+    facts: PatientFacts, contract: Contract, month: int, today: date, rules: MeasureRules
+) -> MilestoneState | None:
+    """One milestone as it stands; None when the contract has no such month, or there is no Day 0."""
+    return next((s for s in assess(facts, contract, today, rules) if s.month == month), None)
 
 
 def censored_on(facts: PatientFacts, contract: Contract) -> tuple[date, str] | None:

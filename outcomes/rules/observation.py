@@ -64,7 +64,8 @@ def _stopped(record: Record, period: Period) -> Period:
 def end_of(record: Record, span: Window, today: date, attested_on: date | None) -> date:
     """The last day of observation: the target, before it today.
 
-    What was attested before the target stays as attested until something that was observed later changes it.
+    What was attested before the target stays as attested until a bleed, a use of concentrate or prophylaxis
+    that came later changes it.
     """
     end = min(span.target, today)
     if attested_on is None or attested_on >= end:
@@ -77,5 +78,4 @@ def _happened(record: Record, period: Period) -> bool:
     days: list[date | None] = [b.onset_on for b in facts.bleeds]
     days += [u.given_on for u in facts.factor_uses]
     days += [on for r in facts.regimens for on in (r.from_on, r.to_on)]
-    days += [e.from_on for e in facts.events]
     return any(on is not None and period.holds(on) for on in days)

@@ -10,7 +10,7 @@ from functools import cached_property
 
 from outcomes.rules import bleeding, factor_use, prophylaxis
 from outcomes.rules.bleeding import Bleeds
-from outcomes.rules.factor_use import Weighed
+from outcomes.rules.factor_use import Uses
 from outcomes.rules.measure_rules import MeasureRules
 from outcomes.rules.periods import DAY, Period, merged
 from workflow.rules.exogenous import Exposure, exposure
@@ -36,7 +36,7 @@ class Record:
         return bleeding.grouped(self.facts)
 
     @cached_property
-    def uses(self) -> tuple[Weighed, ...]:
+    def uses(self) -> Uses:
         return factor_use.weighed(self.facts, self.rules)
 
     @cached_property
@@ -88,8 +88,7 @@ class Record:
         """Prophylaxis ran and not one dose of it is recorded: then its use is unknown, not zero."""
         if counts not in ("all", "prophylaxis", "without_surgery") or not _overlap(self.courses, periods):
             return False
-        doses = (u.given_on for u, _ in self.uses if u.reason == "prophylaxis")
-        return not any(p.holds(on) for on in doses for p in periods)
+        return all(use.reason != "prophylaxis" for use, _ in self.uses.during(periods))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,8 @@ class Scene:
 
     def activity_in(self, assay: str, span: Window) -> Activity:
         record = self.record
-        return activity(record.facts, record.rules.assays[assay], span, record.given)
+        analyte = record.rules.assays[assay]
+        return activity(record.facts, analyte, span, record.given, self.contract.grace_days)
 
     @cached_property
     def prophylaxis(self) -> Prophylaxis:
@@ -74,4 +75,4 @@ class Scene:
 
 def change(rate: Fraction | None, baseline: Fraction | None) -> Fraction | None:
     """Percent of change against the baseline, negative when there are fewer; None where it cannot be told."""
-    return (rate - baseline) / baseline * 100 if rate is not None and baseline else None
+    return 100 * (rate / baseline - 1) if rate is not None and baseline else None

@@ -11,16 +11,18 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
+from uuid import UUID, uuid5
 
 from outcomes.rules.milestone_json import milestone_json
 from outcomes.rules.verdicts import MilestoneState
 from workflow.rules.facts import Act, PatientFacts
 
 KIND = "attest-milestone"
+MEANING = "I have reviewed the evidence of this milestone and attest that it is as shown."
 JUDGED = ("contract_version", "target_on", "opens_on", "closes_on", "verdict", "criteria", "measures")
-IGNORED = frozenset({"reason", "evidence", "fact"})
+IGNORED = frozenset({"reason", "evidence", "fact", "rule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,32 @@ def key_of(contract: str, month: int) -> str:
     return f"milestone:{contract}:m{month:02d}"
 
 
+def intended(contract: str, month: int, version: int, today: date) -> Act:
+    """An attestation that is about to be made, before its content is known."""
+    return Act(
+        id=UUID(int=0),
+        recorded_at=datetime.max.replace(tzinfo=UTC),
+        kind=KIND,
+        key=key_of(contract, month),
+        payload={"version": version, "statement": {"milestone": {}}},
+        true_on=today,
+    )
+
+
+def payload(state: MilestoneState, **signature: Any) -> dict[str, Any]:
+    """What an attestation stores: the statement that is signed, and its SHA-256.
+
+    `signature`: username, printed_name, signed_at, meaning, note and the versions of rules and numbers.
+    """
+    statement = {"milestone": milestone_json(state), **signature}
+    return {"version": state.version, "statement": statement, "sha256": digest(statement)}
+
+
+def milestone_id(patient: UUID, contract: str, month: int) -> UUID:
+    """The id of a milestone, the same for all its versions."""
+    return uuid5(patient, f"milestone:{contract}:{month}")
+
+
 def signed(facts: PatientFacts, contract: str) -> dict[int, tuple[Signed, ...]]:
     """All attestations of a contract's milestones by month, oldest first."""
     found: dict[int, tuple[Signed, ...]] = {}
@@ -52,6 +80,11 @@ def signed(facts: PatientFacts, contract: str) -> dict[int, tuple[Signed, ...]]:
 def _signed(act: Act) -> Signed:
     payload = act.payload
     return Signed(payload["version"], payload["statement"]["milestone"], act.true_on, act.recorded_at, act)
+
+
+def superseded(acts: Iterable[Signed], version: int) -> list[Signed]:
+    """Signed versions before the one that stands."""
+    return [one for one in acts if one.version < version]
 
 
 def compared(state: MilestoneState, acts: Iterable[Signed]) -> MilestoneState:
@@ -82,6 +115,6 @@ def digest(statement: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def sound(payload: Mapping[str, Any]) -> bool:
+def sound(stored: Mapping[str, Any]) -> bool:
     """Whether a stored attestation still is what was signed."""
-    return bool(digest(payload["statement"]) == payload["sha256"])
+    return bool(digest(stored["statement"]) == stored["sha256"])

@@ -1,4 +1,4 @@
-"""Input shapes of a new patient, of packet and claim."""
+"""Input shapes of a new patient, of an attestation, of packet and claim."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import re
 from rest_framework import serializers
 
 from outcomes.rules.claim import PLACE
+from outcomes.rules.data_package import FORMATS
+from outcomes.rules.dataset_tables import LIMITED, PROFILES
 from patients.models.patient import SEXES
-from patients.services.shapes import Day, Strict, Text
+from patients.services.shapes import Day, Instant, Strict, Text
 
 FIELD = re.compile(r"(\d{1,2})([A-Z]?)")
 LAST_FIELD = 81
@@ -25,6 +27,14 @@ class PatientIn(Strict):
     pathway = Text(max_length=64)
     policy = Text(required=False, max_length=64)
     contract = Text(required=False, allow_null=True, max_length=64)
+
+
+class AttestIn(Strict):
+    """Who signs says it again with the password. `sha256`: the digest of what the signer was shown."""
+
+    password = serializers.CharField(required=False, allow_blank=True, max_length=512, trim_whitespace=False)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+    sha256 = Text(required=False, allow_blank=True, max_length=64)
 
 
 class PacketSentIn(Strict):
@@ -68,3 +78,26 @@ class ClaimIn(Strict):
     """The lines of a claim as somebody else made it."""
 
     lines = serializers.ListField(child=serializers.JSONField(), max_length=MOST_LINES)
+
+
+class ExportIn(Strict):
+    """What an export is asked for: its question, its form and why."""
+
+    contract = Text(max_length=64)
+    as_of = Day(required=False, allow_null=True)
+    as_known_at = Instant(required=False, allow_null=True)
+    profile = serializers.ChoiceField(choices=PROFILES, default=LIMITED)
+    formats = serializers.ListField(
+        child=serializers.ChoiceField(choices=FORMATS),
+        default=lambda: ["csv"],
+        max_length=3,
+        allow_empty=False,
+    )
+    scope = serializers.ChoiceField(choices=("sites", "contract"), default="sites")
+    site = Text(required=False, allow_blank=True, max_length=32)
+    reason = Text(required=False, allow_blank=True, max_length=1000)
+    determination = Text(required=False, allow_blank=True)
+
+    def validate_formats(self, value: list[str]) -> list[str]:
+        """Each once, in the order in which files are written."""
+        return [f for f in FORMATS if f in value]

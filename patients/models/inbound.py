@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pghistory
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from patients.models.audit import tracked
@@ -70,10 +71,20 @@ class TableMapping(Identified):
         return self.name
 
 
-class Blob(Identified):
-    """Kept bytes (imports, exports, packets), encrypted in parts of at most 1 MB; `sha256` of the plain bytes."""
+class Held(models.Model):
+    """Bytes of one site, or `held_by` several, all of which must be in view; `released_to` a contract's payer."""
 
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, null=True, related_name="+")
+    held_by = ArrayField(models.UUIDField(), default=list)
+    released_to = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Blob(Identified, Held):
+    """Kept bytes (imports, exports, packets), encrypted in parts of at most 1 MB; `sha256` of the plain bytes."""
+
     sha256 = models.CharField(max_length=64)
     size = models.BigIntegerField()
     media_type = models.CharField(max_length=128)
@@ -83,11 +94,10 @@ class Blob(Identified):
         return self.sha256[:12]
 
 
-class BlobPart(models.Model):
+class BlobPart(Held):
     """One part of a blob: AES-GCM cipher text with its nonce and the name of its key."""
 
     blob = models.ForeignKey(Blob, on_delete=models.CASCADE, related_name="parts")
-    site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, null=True, related_name="+")
     part = models.PositiveIntegerField()
     key = models.CharField(max_length=16)
     nonce = models.BinaryField()

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,9 +21,15 @@ from patients.models import Blob, BlobPart
 PART = 1 << 20
 
 
-def keep(*, stream: BinaryIO, site: UUID | None, media_type: str, at: datetime) -> Blob:
-    """Stores a stream from where it stands to its end, in the caller's transaction."""
-    blob = Blob.objects.create(site_id=site, sha256="", size=0, media_type=media_type, created_at=at)
+def keep(
+    *, stream: BinaryIO, site: UUID | None, media_type: str, at: datetime, held_by: Iterable[UUID] = ()
+) -> Blob:
+    """Stores a stream from where it stands to its end, in the caller's transaction.
+
+    The bytes belong to one site, or to several (`held_by`), who read them only with all of these in view.
+    """
+    owners: dict[str, Any] = {"site_id": site, "held_by": sorted(held_by)}
+    blob = Blob.objects.create(sha256="", size=0, media_type=media_type, created_at=at, **owners)
     digest, size = hashlib.sha256(), 0
     name, cipher = next(_ciphers())
     for number, data in enumerate(iter(lambda: stream.read(PART), b"")):
@@ -30,12 +37,19 @@ def keep(*, stream: BinaryIO, site: UUID | None, media_type: str, at: datetime) 
         size += len(data)
         nonce = os.urandom(12)
         BlobPart.objects.create(
-            blob=blob, site_id=site, part=number, key=name, nonce=nonce,
+            blob=blob, part=number, key=name, nonce=nonce, **owners,
             data=cipher.encrypt(nonce, data, _bound(blob.pk, number)),
         )  # fmt: skip
     blob.sha256, blob.size = digest.hexdigest(), size
     blob.save(update_fields=["sha256", "size"])
     return blob
+
+
+def release(*, blobs: Iterable[UUID], contract: str) -> None:
+    """Lets the payer of a contract read the bytes, too. All their sites must be in view."""
+    wanted = list(blobs)
+    Blob.objects.filter(pk__in=wanted).update(released_to=contract)
+    BlobPart.objects.filter(blob__in=wanted).update(released_to=contract)
 
 
 def opened(blob: Blob) -> BinaryIO:
@@ -61,10 +75,20 @@ def read(blob: UUID) -> bytes:
     return content
 
 
-class _Parts(io.RawIOBase):
-    """A blob read from the database as it is needed."""
+def released(blob: UUID, contract: str) -> BinaryIO:
+    """Released bytes as the contract's payer reads them. Raises LookupError when there are none."""
+    with access.payer_context([contract]):
+        row = Blob.objects.filter(pk=blob).first()
+    if row is None:
+        raise LookupError("there are no such bytes released to this contract")
+    return io.BufferedReader(_Parts(row, contract), PART)
 
-    def __init__(self, blob: Blob) -> None:
+
+class _Parts(io.RawIOBase):
+    """A blob read from the database as it is needed; by the payer of `contract`, where one is named."""
+
+    def __init__(self, blob: Blob, contract: str = "") -> None:
+        self._contract = contract
         self._blob, self._size, self._at = blob, blob.size, 0
         self._number, self._data = -1, b""
 
@@ -87,15 +111,21 @@ class _Parts(io.RawIOBase):
             return 0
         number, offset = divmod(self._at, PART)
         if number != self._number:
-            self._number, self._data = number, _opened(self._blob, number)
+            self._number, self._data = number, _opened(self._blob, number, self._contract)
         data = self._data[offset : offset + len(buffer)]
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
 
 
-def _opened(blob: Blob, number: int) -> bytes:
-    with access.site_context([blob.site_id] if blob.site_id else [], by="blobs"):
+def _reader(blob: Blob, contract: str) -> AbstractContextManager[None]:
+    if contract:
+        return access.payer_context([contract])
+    return access.site_context([blob.site_id] if blob.site_id else blob.held_by, by="blobs")
+
+
+def _opened(blob: Blob, number: int, contract: str) -> bytes:
+    with _reader(blob, contract):
         row = BlobPart.objects.filter(blob=blob, part=number).first()
     if row is None:
         raise LookupError("a part of the kept bytes is missing")

@@ -16,7 +16,7 @@ COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text
 SERVICES = COMPOSE["services"]
 
 
-@pytest.mark.parametrize("name", ["web", "worker", "beat"])
+@pytest.mark.parametrize("name", ["web", "worker", "long", "beat"])
 def test_a_container_runs_the_supervisors_command(name: str) -> None:
     program, *arguments = SERVICES[name]["command"]
     ours = [a.replace("$PORT", "8000") for a in COMMANDS[name]]
@@ -24,7 +24,7 @@ def test_a_container_runs_the_supervisors_command(name: str) -> None:
 
 
 def test_background_processes_have_their_role() -> None:
-    for name in ("worker", "beat"):
+    for name in ("worker", "long", "beat"):
         assert SERVICES[name]["environment"] == WORKER_ROLE
 
 

@@ -9,9 +9,10 @@ from decimal import Decimal
 from typing import Any
 
 from outcomes import data
-from outcomes.rules.milestones import assess
+from outcomes.rules import signing
+from outcomes.rules.milestones import assess, to_sign
 from outcomes.rules.verdicts import MilestoneState
-from tests.rules.story import DAY0, bleed, day, event, history, infusion, moment, name, regimen, result
+from tests.rules.story import DAY0, act, bleed, day, event, history, infusion, moment, name, regimen, result
 from workflow.rules.facts import BleedFact, FactorUseFact, History, RegimenFact, ResultFact, known
 
 ANALYTES = {"os": "FIX_OS", "ch": "FIX_CH"}
@@ -81,3 +82,13 @@ def milestone(told: History, contract: str, month: int, on: int | date | None = 
 
 def offset(text: str | None) -> int | str:
     return "" if text is None else (date.fromisoformat(text) - DAY0).days
+
+
+def attested(told: History, contract: str, month: int, on: int) -> History:
+    """The same patient after a clinician has attested a milestone on a day."""
+    facts = known(told, as_of=day(on), as_known_at=moment(on, 13))
+    state = to_sign(facts, data.contract(contract, "1"), month, day(on), data.measure_rules())
+    assert state is not None
+    signature = {"username": "dr", "signed_at": moment(on, 13).isoformat()}
+    written = act(signing.KIND, signing.key_of(contract, month), signing.payload(state, **signature), on)
+    return replace(told, acts=(*told.acts, written))

@@ -138,7 +138,7 @@ def _bar(posted: Posted, sites: Iterable[UUID], here: date) -> dict[str, Any]:
         "tomorrow": here + timedelta(days=1),
         "values": posted.values,
         "selected": set(posted.tasks),
-        "faults": summary(posted.faults, FIELDS),
+        "faults": summary(posted.faults, ("task", *FIELDS)),
         "wrong": by_field(posted.faults),
     }
 

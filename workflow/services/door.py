@@ -19,6 +19,7 @@ from django.utils import timezone
 from patients.errors import NotFound
 from workflow.models import Pathway
 from workflow.selectors.decisions import local_date
+from workflow.selectors.horizon import ticket
 from workflow.services import apply
 
 
@@ -74,6 +75,7 @@ def the_door(*, patient: UUID, by: str, at: datetime | None = None) -> Iterator[
 def _locked(patient: UUID) -> Pathway:
     found = (
         Pathway.objects.select_for_update(of=("self",))
+        .annotate(ticket=ticket(timezone.now()))
         .select_related("site", "patient__site")
         .filter(patient_id=patient)
         .first()
