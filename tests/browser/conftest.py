@@ -106,14 +106,19 @@ def clinic(own_database: None) -> dict[str, UUID]:
         return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
 
 
-def _tell(story: str, site: Any, number: int) -> UUID:
+def today_at(site: Any) -> Any:
+    """The site's calendar date."""
     from django.utils import timezone
 
-    from outcomes.services import cohort
     from workflow.selectors.decisions import local_date
 
-    today = local_date(timezone.now(), site.timezone)
-    teller = cohort.Teller(site, today, Random(number), f"B{number:04d}")
+    return local_date(timezone.now(), site.timezone)
+
+
+def _tell(story: str, site: Any, number: int) -> UUID:
+    from outcomes.services import cohort
+
+    teller = cohort.Teller(site, today_at(site), Random(number), f"B{number:04d}")
     getattr(cohort, story)(teller)
     return teller.patient
 
@@ -131,6 +136,16 @@ def server(own_database: None) -> Iterator[str]:
 @pytest.fixture
 def open_browser(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[..., Any]]:
     """Opens a signed-in page; every host but our own is blocked and counted in `page.blocked`."""
+    yield from _opening(chromium, server)
+
+
+@pytest.fixture(scope="module")
+def browser_for(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[..., Any]]:
+    """The same for the tests of a whole file, which sign in once."""
+    yield from _opening(chromium, server)
+
+
+def _opening(chromium: Any, server: str) -> Iterator[Callable[..., Any]]:
     from tests.factories.people import PASSWORD
 
     contexts: list[Any] = []
