@@ -11,7 +11,11 @@ from workflow.models import SiteTask
 from workflow.selectors import shown
 from workflow.selectors.decisions import local_date
 
-STATES = {"open": {"ended_at": None}, "done": {"ended_as": "done"}, "waived": {"ended_as": "waived"}}
+STATES: dict[str, dict[str, Any]] = {
+    "open": {"ended_at": None},
+    "done": {"ended_as": "done"},
+    "waived": {"ended_as": "waived"},
+}
 
 
 class Together(Sequence[Any]):
