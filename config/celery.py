@@ -11,13 +11,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 app = Celery("daymark", task_cls="config.runs:Recorded")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["workflow", "outcomes"])
+app.autodiscover_tasks(["patients", "workflow", "outcomes"])
 app.conf.beat_schedule = {
     "heartbeat": {"task": "workflow.heartbeat", "schedule": 20.0},
     "send-notices": {"task": "workflow.send_notices", "schedule": 10.0},
     "run-imports": {"task": "workflow.run_imports", "schedule": 5.0, "options": {"expires": 5.0}},
     "redecide": {"task": "workflow.redecide", "schedule": 60.0},
     "sweep": {"task": "workflow.sweep", "schedule": 60.0},
+    "seal": {"task": "patients.seal", "schedule": 60.0},
     "run-exports": {"task": "outcomes.run_exports", "schedule": 5.0, "options": {"expires": 5.0}},
     "assess": {"task": "outcomes.assess", "schedule": 30.0},
 }

@@ -19,7 +19,7 @@ if PRODUCTION:
 DEBUG = False
 SECRET_KEY = env.generated("SECRET_KEY")
 FIELD_KEYS = [key for key in env.generated("FIELD_KEYS").split(",") if key]
-SEAL_KEY = env.generated("SEAL_KEY")
+SEAL_KEYS = [key for key in env.generated("SEAL_KEY").split(",") if key]
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")
 BASE_URL = os.environ.get("BASE_URL", f"http://localhost:{os.environ.get('PORT', '8000')}")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]

@@ -13,6 +13,7 @@ from config.docs import docs
 from outcomes.api import payer
 from outcomes.api.routes import routes as outcomes_routes
 from patients.api.routes import routes as patients_routes
+from workflow.admin.notice_pages import unsubscribe
 from workflow.api import feeds
 from workflow.api.fhir.routes import routes as fhir_routes
 from workflow.api.routes import routes as workflow_routes
@@ -42,6 +43,7 @@ urlpatterns = [
     path("accounts/2fa/", include("allauth.mfa.urls")),
     path("api/v1/", include((api, "api"))),
     path("fhir/R4/", include((fhir_routes, "fhir"))),
+    path("mail/unsubscribe/<str:secret>/", unsubscribe, name="mail-unsubscribe"),
     path("feeds/<str:secret>.ics", feeds.ics, name="feed"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),

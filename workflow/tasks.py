@@ -3,45 +3,47 @@
 from __future__ import annotations
 
 from celery import shared_task
-from django.db import connection, transaction
 from django.utils import timezone
 
 from patients.models import Heartbeat
 from workflow.services import imports, notices
 from workflow.services import sweep as sweeper
 
+AT_MOST = 20.0
+"""Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on."""
 
-def _alone(name: str) -> bool:
-    """Whether this is the only one of its kind running; holds until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-        return bool(cursor.fetchone()[0])
+
+def _ran(*names: str) -> None:
+    """When each of these last did its work."""
+    for name in names:
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 
 @shared_task(name="workflow.heartbeat")
 def heartbeat() -> None:
     """Beat has woken a worker: both are alive."""
-    for name in ("beat", "worker"):
-        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
+    _ran("beat", "worker")
 
 
 @shared_task(name="workflow.send_notices")
 def send_notices() -> None:
-    notices.send()
+    notices.send(seconds=AT_MOST)
+    _ran("send-notices")
+
+
+@shared_task(name="workflow.sweep")
+def sweep() -> None:
+    sweeper.sweep()
+    _ran("sweep")
 
 
 @shared_task(name="workflow.redecide")
 def redecide() -> None:
-    sweeper.redecide()
+    sweeper.redecide(seconds=AT_MOST)
+    _ran("redecide", "runner")
 
 
 @shared_task(name="workflow.run_imports")
 def run_imports() -> None:
     imports.run_queued()
-
-
-@shared_task(name="workflow.sweep")
-def sweep() -> None:
-    with transaction.atomic():
-        if _alone("workflow.sweep"):
-            sweeper.sweep()
+    _ran("run-imports", "runner")

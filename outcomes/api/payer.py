@@ -74,5 +74,9 @@ def _chosen(request: HttpRequest, found: list[Publication]) -> Publication | Non
 def _rows(who: Principal, release: Publication) -> dict[str, Any]:
     rows = selector.Released(who, release)
     columns = GROUP_COLUMNS if release.profile == AGGREGATE else COLUMNS
-    shown = [[WORDS.get(row.get(name, ""), row.get(name, "")) for name, _ in columns] for row in rows[:SHOWN]]
+    shown = [[_word(row.get(name, ""), name) for name, _ in columns] for row in rows[:SHOWN]]
     return {"columns": [text for _, text in columns], "rows": shown, "total": len(rows)}
+
+
+def _word(cell: str, column: str) -> str:
+    return "withheld" if column == "n" and not cell else WORDS.get(cell, cell)

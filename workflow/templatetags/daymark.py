@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from workflow.admin import marks, told
+from workflow.rules import charts
 from workflow.rules.desk import reason_words
 
 register = template.Library()
@@ -53,6 +55,18 @@ def at(value: datetime | None, zone: str) -> str:
         return ""
     local = value.astimezone(ZoneInfo(zone))
     return f"{day(local.date())} {local:%H:%M}"
+
+
+@register.filter
+def plain(value: Decimal) -> str:
+    """A number as people write it."""
+    return charts.plain(value)
+
+
+@register.simple_tag
+def item(found: Mapping[str, Any], name: str) -> Any:
+    """One entry of a mapping; empty where there is none."""
+    return found.get(name, "")
 
 
 @register.simple_tag

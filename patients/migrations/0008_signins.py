@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('patients', '0006_bytes_of_several_sites'),
+        ('patients', '0007_audit_chain'),
     ]
 
     operations = [
