@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 from uuid import UUID
 
 import axe_playwright_python
@@ -31,8 +32,10 @@ STORIES = (
     "steroids_running",
     "weeks_missed",
     "month_five",
+    "month_twelve",
     "died",
 )
+CONTRACTS = {"month_twelve": "sample-level", "died": "sample-level", "month_five": "sample-warranty"}
 SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked", "to file": "month_five"}
 WATCH = """
 window.violations = [];
@@ -92,6 +95,7 @@ def clinic(own_database: None) -> dict[str, UUID]:
         site = make_site("northside", timezone="America/Chicago")
         make_staff(site, "coordinator", "ana")
         make_staff(site, "site_admin", "adam")
+        make_staff(site, "clinician", "cora")
         told = {name: name for name in STORIES} | SPARE
         return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
 
@@ -103,7 +107,7 @@ def _tell(story: str, site: Any, number: int) -> UUID:
     from workflow.selectors.decisions import local_date
 
     today = local_date(timezone.now(), site.timezone)
-    teller = cohort.Teller(site, today, Random(number), f"B{number:04d}")
+    teller = cohort.Teller(site, today, Random(number), f"B{number:04d}", contract=CONTRACTS.get(story))
     getattr(cohort, story)(teller)
     return teller.patient
 
@@ -114,6 +118,7 @@ def server(own_database: None) -> Iterator[str]:
     from pytest_django.live_server_helper import LiveServer
 
     running = LiveServer("localhost")
+    urlopen(f"{running.url}/accounts/login/", timeout=60).close()  # the first answer loads all modules
     yield running.url
     running.stop()
 

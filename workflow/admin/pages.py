@@ -45,6 +45,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The top bar: the pages this person's roles open."""
     pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("desk", "Desk", CARE)]
+    pages += [("milestones", "Milestones", CARE)]
     pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
     pages += [
         ("rules", "Rules", OPENS_ADMIN),

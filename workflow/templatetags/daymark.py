@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,18 @@ def at(value: datetime | None, zone: str) -> str:
         return ""
     local = value.astimezone(ZoneInfo(zone))
     return f"{day(local.date())} {local:%H:%M}"
+
+
+@register.filter
+def moment(text: str | None, zone: str) -> str:
+    """An instant of the public interface as 3 Dec 08:30 in a time zone."""
+    return at(datetime.fromisoformat(text), zone) if text else ""
+
+
+@register.filter
+def amount(text: str) -> str:
+    """1400000 as 1,400,000."""
+    return f"{Decimal(text):,f}"
 
 
 @register.simple_tag
