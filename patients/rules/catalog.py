@@ -32,7 +32,8 @@ class Analyte:
 class Catalog:
     """All analytes by code; `by_loinc` finds them by LOINC; `units` are all units any of them knows.
 
-    `ucum` spells a unit as laboratories write it in UCUM; what is not in it is UCUM already.
+    `ucum` spells a unit as laboratories write it in UCUM; what is not in it is UCUM already. A value typed by a
+    person that is `jump` times the last one, or that part of it, is asked about.
     """
 
     version: str
@@ -40,6 +41,7 @@ class Catalog:
     by_loinc: Mapping[str, str]
     units: frozenset[str]
     ucum: Mapping[str, str]
+    jump: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,11 @@ def parse_catalog(data: Mapping[str, Any]) -> tuple[Catalog, list[str]]:
     units = frozenset(u for a in analytes.values() for u in a.factors)
     ucum = data.get("ucum", {})
     _sourced("ucum", ucum, faults)
-    return Catalog(str(data.get("version", "")), analytes, by_loinc, units, ucum.get("units", {})), faults
+    jump = _number("entry", data.get("entry", {}), "jump", faults)
+    return (
+        Catalog(str(data.get("version", "")), analytes, by_loinc, units, ucum.get("units", {}), jump),
+        faults,
+    )
 
 
 def parse_products(data: Mapping[str, Any]) -> tuple[FactorProducts, list[str]]:
@@ -137,6 +143,16 @@ def _band(key: str, band: Mapping[str, Any] | None, faults: list[str]) -> tuple[
     if low >= high:
         faults.append(f"{key}.band: is empty")
     return low, high
+
+
+def _number(key: str, row: Mapping[str, Any], name: str, faults: list[str]) -> Decimal:
+    """A number above 1 with its source; 1 with a fault when it is none."""
+    entry = row.get(name)
+    if not isinstance(entry, Mapping) or not isinstance(entry.get("value"), int) or entry["value"] <= 1:
+        faults.append(f"{key}.{name}: needs a whole number above 1, with source and certainty")
+        return Decimal(1)
+    _sourced(f"{key}.{name}", entry, faults)
+    return Decimal(entry["value"])
 
 
 def _days(key: str, row: Mapping[str, Any], name: str, faults: list[str]) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, Overflow, localcontext
+from decimal import Context, Decimal, Overflow, localcontext
 
 from patients.rules.catalog import Analyte, Catalog
 
@@ -49,6 +49,16 @@ def _scaled(analyte: Analyte, number: Decimal, factor: Decimal, *, multiply: boo
         result = result.quantize(PLACES).normalize()
     fault = None if _plausible(analyte, result) else "implausible"
     return Converted(result, analyte.unit, factor, fault)
+
+
+def in_unit(analyte: Analyte, number: Decimal, unit: str) -> Decimal | None:
+    """A canonical number in a unit as received, to four digits; None for a unit that the analyte does not know."""
+    known = _factor(analyte, unit.strip())
+    if known is None:
+        return None
+    multiply, factor = known
+    found = number / factor if multiply else number * factor
+    return Context(prec=4).create_decimal(found) if factor != 1 else number
 
 
 def ucum(unit: str, catalog: Catalog) -> str:

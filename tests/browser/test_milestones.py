@@ -13,7 +13,7 @@ from tests.factories.people import PASSWORD
 def test_a_clinician_reviews_and_attests_a_milestone(
     open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
 ):
-    page = open_browser("cora")
+    page = open_browser("dr-a")
     page.goto(f"{server}/admin/milestones/?contract=sample-level&verdict=due")
     row = page.locator("tr[data-row]").first
     assert "Due now" in row.inner_text() and "(rule)" in row.inner_text()
@@ -28,14 +28,14 @@ def test_a_clinician_reviews_and_attests_a_milestone(
     assert "frozen" in page.inner_text("section[aria-labelledby=versions]")
     assert page.locator("section[aria-labelledby=attest]").count() == 0
     page.goto(f"{server}/admin/patients/{clinic['month_twelve']}/")
-    assert "Attested by cora" in page.inner_text("section[aria-labelledby=milestones]")
+    assert "Attested by dr-a" in page.inner_text("section[aria-labelledby=milestones]")
     assert page.blocked == []
 
 
 def test_a_wrong_password_signs_nothing(
     open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
 ):
-    page = open_browser("cora")
+    page = open_browser("dr-a")
     page.goto(f"{server}/admin/milestones/?contract=sample-level&verdict=met")
     with page.expect_navigation():
         page.locator("tr[data-row] a.btn:has-text('Review')").first.click()

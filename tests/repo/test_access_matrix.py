@@ -108,7 +108,10 @@ def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
         "api:prophylaxis-stop",
         "admin:void",
     }
-    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {"api:exports"}
+    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {
+        "api:exports",
+        "admin:export-new",
+    }
 
 
 def test_the_workplace_is_closed_to_importers_analysts_and_auditors() -> None:

@@ -28,6 +28,14 @@ def faults_of(error: DomainError) -> list[Fault]:
     return list(error.faults) or [Fault("/", error.code, error.detail)]
 
 
+def uuid_or_404(text: str) -> UUID:
+    """The id in a posted field; one that is none names nothing."""
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise Http404(NotFound.title) from error
+
+
 def visible(request: HttpRequest, patient: UUID, roles: Iterable[str]) -> Patient:
     """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403)."""
     row = Patient.objects.select_related("site").filter(pk=patient).first()

@@ -10,11 +10,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.utils import timezone
+
 from patients.data import catalog
 from patients.errors import Conflict
-from patients.models import Inbound, Result, ResultHead, Source
+from patients.models import Inbound, Patient, Result, ResultHead, Source
 from patients.readers.envelope import Coding, ResultEnvelope
-from patients.readers.interpret import interpret
+from patients.readers.interpret import Interpreted, interpret
 from patients.rules.codemaps import LOINC, SourceRules, normal_system
 from patients.rules.versions import FINAL
 from patients.services.shapes import checked, checked_list
@@ -23,7 +25,7 @@ from workflow.services.door import the_door
 from workflow.services.results import Outcome, Store
 
 LIMIT = 5000
-__all__ = ["Outcome", "confirm_result", "receive", "record_results", "retract_result"]
+__all__ = ["Outcome", "confirm_result", "receive", "record_results", "retract_result", "weighed"]
 
 
 def record_results(
@@ -34,11 +36,18 @@ def record_results(
     Every field fault of every item is reported at once (pointers start with the item's number when
     `listed`), and then nothing is stored.
     """
-    if listed:
-        fields = checked_list(shapes.ResultIn, list(items), limit=LIMIT)
-    else:
-        fields = [checked(shapes.ResultIn, items[0])]
+    fields = _fields(items) if listed else [checked(shapes.ResultIn, items[0])]
     return receive(patient=patient, envelopes=[_envelope(f) for f in fields], by=by, at=at)
+
+
+def weighed(*, patient: Patient, items: Sequence[Any], at: datetime | None = None) -> list[Interpreted]:
+    """What results in the public shape would mean, by the very checks that `record_results` makes; stores nothing."""
+    now, born = at or timezone.now(), patient.birth_date
+    return [interpret(_envelope(f), catalog(), now=now, born=born) for f in _fields(items)]
+
+
+def _fields(items: Sequence[Any]) -> list[dict[str, Any]]:
+    return checked_list(shapes.ResultIn, list(items), limit=LIMIT)
 
 
 def receive(

@@ -16,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from workflow.admin import marks, told
+from workflow.rules import charts
 from workflow.rules.desk import reason_words
 
 register = template.Library()
@@ -66,6 +67,18 @@ def moment(text: str | None, zone: str) -> str:
 def amount(text: str) -> str:
     """1400000 as 1,400,000."""
     return f"{Decimal(text):,f}"
+
+
+@register.filter
+def plain(value: Decimal) -> str:
+    """A number as people write it."""
+    return charts.plain(value)
+
+
+@register.simple_tag
+def item(found: Mapping[str, Any], name: str) -> Any:
+    """One entry of a mapping; empty where there is none."""
+    return found.get(name, "")
 
 
 @register.simple_tag
