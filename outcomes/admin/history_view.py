@@ -10,6 +10,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from outcomes.admin.patient_view import shown_unit
+from outcomes.rules import signing
+from patients.rules.words import MILESTONES
 from workflow.rules import contacts
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
@@ -110,6 +112,13 @@ def _value(r: ResultFact) -> str:
 
 def _act(act: Act) -> tuple[str, str]:
     """An act by its kind; the payload's plain values and the reason say the rest."""
+    if act.kind == signing.KIND:
+        found = act.payload["statement"]
+        verdict = MILESTONES[found["milestone"]["verdict"]]
+        return (
+            "Milestone attested",
+            f"{act.key.partition(':')[2]}: {verdict}, version {act.payload['version']}",
+        )
     if act.kind == "contact":
         return "Contact", "; ".join(filter(None, (act.key, contacts.said(act.payload), act.reason)))
     values = [

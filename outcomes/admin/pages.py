@@ -10,11 +10,20 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from outcomes.admin import chart_view, given_view, history_view, patient_view, sheets
+from outcomes.admin import (
+    chart_view,
+    given_view,
+    history_view,
+    milestone_pages,
+    milestone_view,
+    patient_view,
+    sheets,
+)
 from outcomes.admin.infusion_page import infusion_page
 from outcomes.admin.void_page import void_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
+from outcomes.selectors.versions import milestones
 from patients.admin.roles import CARE, OPENS_ADMIN, holds, require
 from patients.models import Patient
 from workflow import data as files
@@ -22,6 +31,7 @@ from workflow.admin import desk_view
 from workflow.admin.frame import page, visible
 from workflow.rules.bookings import bookable
 from workflow.rules.facts import History
+from workflow.rules.version import RULES_VERSION
 from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import history
@@ -40,6 +50,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
         ),
         path("patients/<uuid:patient>/claim/", site.admin_view(sheets.claim_page), name="claim"),
         path("rules/", site.admin_view(rules), name="rules"),
+        *milestone_pages.urls(site),
     ]
 
 
@@ -88,5 +99,10 @@ def context(row: Patient, status: dict[str, Any], result: Decided, known: Histor
         "alt": chart_view.alt_chart(status, result.facts, result.protocol),
         "activity": chart_view.activity_chart(status, result.facts, result.protocol),
         "courses": patient_view.courses(status),
+        "milestones": [
+            {"line": milestone_view.line(m), "arithmetic": milestone_view.arithmetic(m)}
+            for m in milestones(known, result.decision.today)
+        ],
+        "rules_version": RULES_VERSION,
         "history": history_view.events(known),
     }

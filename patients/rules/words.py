@@ -48,6 +48,7 @@ MILESTONES = {
     "not_met": "Not met",
     "not_evaluable": "Cannot be judged",
 }
+CRITERIA = {**MILESTONES, "not_applicable": "n/a"}
 PACKET = {
     "present": "Present",
     "incomplete": "Incomplete",

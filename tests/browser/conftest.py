@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.request import urlopen
 from uuid import UUID
 
 import axe_playwright_python
@@ -31,8 +32,10 @@ STORIES = (
     "steroids_running",
     "weeks_missed",
     "month_five",
+    "month_twelve",
     "died",
 )
+CONTRACTS = {"month_twelve": "sample-level", "died": "sample-level", "month_five": "sample-warranty"}
 SPARE = {
     "to alert": "weeks_missed",
     "to answer": "alert_open",
@@ -118,7 +121,9 @@ def today_at(site: Any) -> Any:
 def _tell(story: str, site: Any, number: int) -> UUID:
     from outcomes.services import cohort
 
-    teller = cohort.Teller(site, today_at(site), Random(number), f"B{number:04d}")
+    teller = cohort.Teller(
+        site, today_at(site), Random(number), f"B{number:04d}", contract=CONTRACTS.get(story)
+    )
     getattr(cohort, story)(teller)
     return teller.patient
 
@@ -129,6 +134,7 @@ def server(own_database: None) -> Iterator[str]:
     from pytest_django.live_server_helper import LiveServer
 
     running = LiveServer("localhost")
+    urlopen(f"{running.url}/accounts/login/", timeout=60).close()  # the first answer loads all modules
     yield running.url
     running.stop()
 

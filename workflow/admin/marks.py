@@ -53,6 +53,7 @@ MILESTONES = {
     "not_met": ("square-x", "bad"),
     "not_evaluable": ("ring-question", "hold"),
 }
+CRITERIA = {**MILESTONES, "not_applicable": ("dash", "grey")}
 PHASES = {
     "screening": ("half-disc", "warn"),
     "cleared": ("disc-tick", "good"),
@@ -91,6 +92,11 @@ def alert(state: str) -> Mark:
 
 def milestone(verdict: str) -> Mark:
     return Mark(words.MILESTONES[verdict], *MILESTONES[verdict])
+
+
+def criterion(verdict: str) -> Mark:
+    """A criterion of a milestone; it may not apply at a month."""
+    return Mark(words.CRITERIA[verdict], *CRITERIA[verdict])
 
 
 def phase(code: str) -> Mark:

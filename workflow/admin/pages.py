@@ -45,7 +45,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     """The top bar: the pages this person's roles open."""
     pages = [("today", "Today", CARE), ("patients", "Patients", CARE)]
-    pages += [("lab-entry", "Lab entry", CARE), ("desk", "Desk", CARE)]
+    pages += [("lab-entry", "Lab entry", CARE), ("desk", "Desk", CARE), ("milestones", "Milestones", CARE)]
     pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
     pages += [
         ("exports", "Exports", OPENS_ADMIN),

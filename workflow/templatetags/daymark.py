@@ -58,6 +58,18 @@ def at(value: datetime | None, zone: str) -> str:
 
 
 @register.filter
+def moment(text: str | None, zone: str) -> str:
+    """An instant of the public interface as 3 Dec 08:30 in a time zone."""
+    return at(datetime.fromisoformat(text), zone) if text else ""
+
+
+@register.filter
+def amount(text: str) -> str:
+    """1400000 as 1,400,000."""
+    return f"{Decimal(text):,f}"
+
+
+@register.filter
 def plain(value: Decimal) -> str:
     """A number as people write it."""
     return charts.plain(value)
