@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import beat_init, setup_logging, worker_init
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -22,6 +22,18 @@ app.conf.beat_schedule = {
     "run-exports": {"task": "outcomes.run_exports", "schedule": 5.0, "options": {"expires": 5.0}},
     "assess": {"task": "outcomes.assess", "schedule": 30.0},
 }
+
+
+@worker_init.connect
+@beat_init.connect
+def _may_start(**_: object) -> None:
+    """An exception would only be logged here."""
+    from config.boot import check
+
+    try:
+        check()
+    except RuntimeError as error:
+        raise SystemExit(str(error)) from error
 
 
 @setup_logging.connect

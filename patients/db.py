@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients import guards
+from patients import guards, sign_outs
 from patients.models.audit import SealedEvent, SealedRow
 from patients.models.base import FactRow
 
@@ -69,6 +69,18 @@ SEVERAL = {
 }
 """Rows of several sites: seen where one of them (&&), or only where all of them (<@) are in view."""
 
+LOGIN = """
+select r.rolsuper, r.rolbypassrls, exists (
+    select from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+    and pg_has_role(session_user, c.relowner, 'member')), current_user
+from pg_roles r where r.rolname = session_user
+"""
+UNPROTECTED = """
+select t from unnest(%s::text[]) t left join pg_class c
+    on c.relname = t and c.relnamespace = 'public'::regnamespace
+where not coalesce(c.relrowsecurity, false)
+    or not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'custodian') order by t
+"""
 FUNCTIONS = """
 create or replace function daymark_all_sites() returns uuid[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as
@@ -107,17 +119,23 @@ def _prepare_login(owner: psycopg.Connection[Any], name: str, password: str, kno
     owner.execute(sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, ROLES)), login))
 
 
-def refuse_owner() -> None:
-    """Raises RuntimeError when the application signs in as a role that owns tables or passes by policies."""
+def refuse_start() -> None:
+    """Raises RuntimeError, naming every mend, when the application must not serve with this login and database."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select rolsuper or rolbypassrls or exists (select 1 from pg_tables where schemaname = 'public'"
-            " and tableowner = session_user) from pg_roles where rolname = session_user"
-        )
-        if cursor.fetchone()[0]:
-            raise RuntimeError(
-                "DATABASE_URL signs in as the owner of the tables; give the application a login of its own."
-            )
+        cursor.execute(LOGIN)
+        superuser, bypasses, owns, role = cursor.fetchone()
+        cursor.execute(UNPROTECTED, [[m._meta.db_table for m in tenant_tables()]])
+        open_tables = [row[0] for row in cursor.fetchall()]
+    faults = []
+    if superuser or bypasses or owns:
+        faults.append("DATABASE_URL signs in as a superuser, past the policies, or as the owner of the tables:"
+                      " give the application a login of its own.")  # fmt: skip
+    if role not in ROLES:
+        faults.append(f"Connections act as “{role}”: DAYMARK_DB_ROLE must be one of {', '.join(ROLES)}.")
+    if open_tables:
+        faults.append(f"No policy protects {', '.join(open_tables)}: run migrate.")
+    if faults:
+        raise RuntimeError(" ".join(faults))
 
 
 def secure(before: guards.Columns | None = None) -> None:
@@ -127,7 +145,7 @@ def secure(before: guards.Columns | None = None) -> None:
     the sealed tables before these migrations (default: as they are now).
     """
     known = guards.sealed_columns() if before is None else before
-    _run([FUNCTIONS, guards.FUNCTIONS, *_foreign_grants()])
+    _run([FUNCTIONS, guards.FUNCTIONS, sign_outs.FUNCTIONS, sign_outs.TRIGGERS, *_foreign_grants()])
     for model in _models():
         with transaction.atomic():
             _run([*_grants(model), *_policies(model), *_custody(model), *_guards(model, known)])

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 from outcomes import data
+from outcomes.rules.contract import Contract
 from outcomes.rules.milestone_json import milestone_json
 from outcomes.rules.milestones import assess
 from outcomes.rules.verdicts import MilestoneState
@@ -14,17 +15,20 @@ from workflow.rules.facts import PatientFacts
 
 def states(facts: PatientFacts, today: date) -> list[MilestoneState]:
     """Milestones of every contract the patient is enrolled in, by contract and month."""
-    enrolled = sorted({a.key for a in facts.acts_by_kind.get("enrolment", ())})
-    return [state for code in enrolled for state in states_of(facts, code, today)]
+    rules = data.measure_rules()
+    return [state for contract in enrolled(facts) for state in assess(facts, contract, today, rules)]
+
+
+def enrolled(facts: PatientFacts) -> tuple[Contract, ...]:
+    """The contracts the patient is enrolled in, each in its enrolled version."""
+    newest = {a.key: a.payload["version"] for a in facts.acts_by_kind.get("enrolment", ())}
+    return tuple(data.contract(code, version) for code, version in sorted(newest.items()))
 
 
 def states_of(facts: PatientFacts, contract: str, today: date) -> list[MilestoneState]:
     """Milestones of one contract, by month; none for a patient who is not enrolled or not treated."""
-    enrolled = facts.last_act("enrolment", contract)
-    if enrolled is None:
-        return []
-    rules = data.measure_rules()
-    return list(assess(facts, data.contract(contract, enrolled.payload["version"]), today, rules))
+    mine = [c for c in enrolled(facts) if c.code == contract]
+    return [state for c in mine for state in assess(facts, c, today, data.measure_rules())]
 
 
 def milestone_rows(facts: PatientFacts, today: date) -> list[dict[str, Any]]:

@@ -124,17 +124,19 @@ def test_a_task_works_although_its_run_cannot_be_written_down(db_ready: None, mo
 def test_the_queue_tells_its_age(adam: Client, site: Site) -> None:
     adam_ = User.objects.get(username="adam")
     later = timezone.now() + timedelta(hours=1)
-    failed(site, adam_, failed_at=None, next_try_at=later)
+    failed(site, adam_, failed_at=None, next_try_at=later, error="", attempts=0)
     assert state(page(adam, "/admin/health/"), "Mail queue") == "Up to date"
     for minutes, word in ((4, "Sending"), (6, "Late")):
-        failed(site, adam_, failed_at=None, next_try_at=timezone.now() - timedelta(minutes=minutes))
+        at = timezone.now() - timedelta(minutes=minutes)
+        failed(site, adam_, failed_at=None, next_try_at=at, error="", attempts=0)
         assert state(page(adam, "/admin/health/"), "Mail queue") == word
 
 
 def test_a_failed_notice_is_sent_again_and_who_asked_is_kept(
     adam: Client, site: Site, mailoutbox: Any
 ) -> None:
-    notice = failed(site, User.objects.get(username="adam"))
+    kind = "scheduler_silent"
+    notice = failed(site, User.objects.get(username="adam"), kind=kind, rule=kind, key=kind)
     assert "smtp 550" in page(adam, "/admin/health/")
     answer = adam.post("/admin/health/", {"notice": str(notice.pk)}, follow=True)
     assert "tried again now" in answer.content.decode()

@@ -33,7 +33,15 @@ STORIES = (
     "month_five",
     "died",
 )
-SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked", "to file": "month_five"}
+SPARE = {
+    "to alert": "weeks_missed",
+    "to answer": "alert_open",
+    "to move": "booked",
+    "to file": "month_five",
+    "to infuse": "cleared",
+    "to infuse plainly": "cleared",
+    "to override": "referred",
+}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (e) => {
@@ -84,7 +92,7 @@ def own_database(django_db_setup: None, django_db_blocker: Any, worker_id: str) 
 
 @pytest.fixture(scope="package")
 def clinic(own_database: None) -> dict[str, UUID]:
-    """Patients by the name of their story, at one site with a coordinator and a site administrator."""
+    """Patients by the name of their story, at one site with its people."""
     from patients.access import everywhere
     from tests.factories.people import make_site, make_staff
 
@@ -92,18 +100,25 @@ def clinic(own_database: None) -> dict[str, UUID]:
         site = make_site("northside", timezone="America/Chicago")
         make_staff(site, "coordinator", "ana")
         make_staff(site, "site_admin", "adam")
+        for name in ("dr-a", "dr-b"):
+            make_staff(site, "clinician", name)
         told = {name: name for name in STORIES} | SPARE
         return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
 
 
-def _tell(story: str, site: Any, number: int) -> UUID:
+def today_at(site: Any) -> Any:
+    """The site's calendar date."""
     from django.utils import timezone
 
-    from outcomes.services import cohort
     from workflow.selectors.decisions import local_date
 
-    today = local_date(timezone.now(), site.timezone)
-    teller = cohort.Teller(site, today, Random(number), f"B{number:04d}")
+    return local_date(timezone.now(), site.timezone)
+
+
+def _tell(story: str, site: Any, number: int) -> UUID:
+    from outcomes.services import cohort
+
+    teller = cohort.Teller(site, today_at(site), Random(number), f"B{number:04d}")
     getattr(cohort, story)(teller)
     return teller.patient
 
@@ -121,6 +136,16 @@ def server(own_database: None) -> Iterator[str]:
 @pytest.fixture
 def open_browser(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[..., Any]]:
     """Opens a signed-in page; every host but our own is blocked and counted in `page.blocked`."""
+    yield from _opening(chromium, server)
+
+
+@pytest.fixture(scope="module")
+def browser_for(chromium: Any, server: str, clinic: Any) -> Iterator[Callable[..., Any]]:
+    """The same for the tests of a whole file, which sign in once."""
+    yield from _opening(chromium, server)
+
+
+def _opening(chromium: Any, server: str) -> Iterator[Callable[..., Any]]:
     from tests.factories.people import PASSWORD
 
     contexts: list[Any] = []
@@ -154,7 +179,7 @@ def new_page(
     contexts.append(context)
     context.add_init_script(WATCH)
     page = context.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.blocked = []
     context.route("**/*", lambda route: _own(route, server, page.blocked))
     return page

@@ -19,6 +19,7 @@ FORMS = (
     "attestation/",
     "bleed/",
     "plan/",
+    "infusion/",
     "packet/",
     "claim/",
 )

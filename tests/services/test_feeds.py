@@ -18,7 +18,7 @@ from tests.factories.people import make_site, make_staff
 from tests.services.ready import DAY0, NOON, given, ready_patient
 from workflow.api.calendar import document
 from workflow.models import Feed, FeedEntry, TaskDue
-from workflow.services import feeds, infusions, voids, worklist
+from workflow.services import bookings, feeds, infusions, voids, worklist
 
 AT = datetime(2026, 4, 4, 9, tzinfo=UTC)
 PANEL = "liver-panel:w05"
@@ -118,6 +118,17 @@ def test_a_task_that_moves_keeps_its_identity_and_rises(ana: User, patient: Pati
     panel = task(patient).pk
     assert after[panel].on == before[panel].on + timedelta(days=1)
     assert after[panel].sequence == 2 and after[panel].modified_at > before[panel].modified_at
+
+
+def test_a_booked_date_moves_the_event_and_taking_it_back_moves_it_home(ana: User, patient: Patient) -> None:
+    feed, pk = made(ana), task(patient).pk
+    first = told(feed)[pk]
+    for hour, on in ((1, first.on + timedelta(days=2)), (2, None)):
+        at = AT + timedelta(hours=hour)
+        bookings.book(patient=patient.pk, key=PANEL, on=on, by="ana", at=at)
+        event = told(feed, at)[pk]
+        assert (event.on, event.sequence) == (on or first.on, hour)
+        assert event.modified_at == at
 
 
 def infusion_of(patient: Patient) -> Any:

@@ -126,6 +126,9 @@ def _words(act: Act) -> str:
     if act.kind == "snooze":
         until = act.payload["until"]
         return f"On hold until {told.long_day(date.fromisoformat(until))}" if until else "Taken off hold"
+    if act.kind == "book":
+        on = act.payload["on"]
+        return f"Booked for {told.long_day(date.fromisoformat(on))}" if on else "Booking taken back"
     return DONE[act.kind]
 
 

@@ -16,6 +16,7 @@ from workflow.selectors.derived import task_id
 
 ANALYTE = "ALT"
 WORD_FOR_SELF = "Mark done"
+PANEL_KIND = "liver-panel"
 
 
 def alert_what(alert: Mapping[str, Any]) -> str:
@@ -62,6 +63,11 @@ def task_action(patient: UUID, key: str, kind: str, analytes: list[str]) -> tupl
         return "Book a date", reverse("admin:planner", args=[patient])
     if kind in ("override-confirm", "escalation"):
         return "Confirm", form_url(patient, "override-confirm")
+    if kind == PANEL_KIND:
+        return (
+            "Enter result",
+            f"{reverse('admin:lab-entry-patient', args=[patient])}?{urlencode({'task': key})}",
+        )
     if analytes:
         return "Enter result", results_url(patient, analytes)
     return WORD_FOR_SELF, f"{task_url(patient, key)}#complete"

@@ -91,7 +91,7 @@
   }
 
   async function check(row) {
-    if (!dirty(row)) return;
+    if (!dirty(row) || row.dataset.state === 'saving') return;
     const mine = number(row, (asked.get(row) ?? 0) + 1);
     const found = await send(row, false).catch(() => null);
     if (!found || asked.get(row) !== mine) return;
