@@ -9,6 +9,8 @@ from itertools import islice
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
+
 from outcomes import data
 from outcomes.models import DatasetRows, SubjectCode
 from outcomes.rules import export_rows
@@ -18,13 +20,12 @@ from outcomes.rules.dataset_tables import HARBOR, LIMITED
 from outcomes.rules.export_rows import Subject
 from outcomes.rules.factor_use import factor_rows
 from outcomes.rules.verdicts import MilestoneState
-from outcomes.selectors.milestones import states
+from outcomes.selectors.milestones import states_of
 from patients.data import products
 from workflow.rules.facts import History, PatientFacts, known, next_true_on
 from workflow.rules.version import RULES_VERSION
 from workflow.selectors import stale
 from workflow.selectors.facts import histories
-from workflow.selectors.stale import Mark
 
 BATCH, LIVE = 500, 100
 TEXTS = ("milestones", "milestones_dated", "criteria", "bleeds", "factor_use", "fix_activity")
@@ -77,51 +78,59 @@ def how_many(contract: str) -> int:
     return SubjectCode.objects.filter(contract=contract).count()
 
 
-def lines(contract: str, batch: Sequence[Coded], on: date, known_at: datetime) -> Iterator[Lines | None]:
-    """For each of a batch the lines as of a date, from what was recorded by an instant; None for one who
+def lines(
+    contract: str, batch: Sequence[Coded], on: date, known_at: datetime, wanted: Sequence[str] = TEXTS
+) -> Iterator[Lines | None]:
+    """For each of a batch the wanted lines as of a date, from what was recorded by an instant; None for one who
     was not enrolled or not treated by then."""
-    stored = _stored(contract, batch, on, known_at)
-    rest = [c for c in batch if c.patient not in stored]
-    live = _live(contract, rest, on, known_at)
+    stored = _stored(contract, batch, on, known_at, wanted)
+    live = _live(contract, [c for c in batch if c.patient not in stored], on, known_at)
     for one in batch:
-        built = stored[one.patient] if one.patient in stored else next(live)
-        yield Lines(one, built.texts, built.counts) if built else None
+        yield stored[one.patient] if one.patient in stored else next(live)
 
 
-def _stored(contract: str, batch: Sequence[Coded], on: date, known_at: datetime) -> dict[UUID, Built]:
-    marks = stale.marks(c.patient for c in batch)
-    rows = DatasetRows.objects.filter(contract=contract, patient__in=list(marks))
+def _stored(
+    contract: str, batch: Sequence[Coded], on: date, known_at: datetime, wanted: Sequence[str]
+) -> dict[UUID, Lines]:
+    """Lines that hold on the date, of patients about whom nothing was recorded after the instant."""
+    known = {c.patient: c for c in batch}
+    marks = {pk: m for pk, m in stale.marks(known).items() if (m.recorded_at or known_at) <= known_at}
+    rows = _holding(contract, marks, on).values_list("patient_id", "seq", "counts", *wanted)
     return {
-        row.patient_id: Built({n: getattr(row, n) for n in TEXTS}, row.counts, row.steady_until)
-        for row in rows
-        if holds(row, marks[row.patient_id], on)
-        and (marks[row.patient_id].recorded_at or known_at) <= known_at
+        pk: Lines(known[pk], dict(zip(wanted, texts, strict=True)), counts)
+        for pk, seq, counts, *texts in rows
+        if seq == marks[pk].seq
     }
 
 
-def holds(row: DatasetRows, mark: Mark, on: date) -> bool:
-    """Whether stored lines follow from the facts decided last, on a date."""
-    return (
-        row.seq == mark.seq and row.derived_by == RULES_VERSION and row.assessed_for <= on <= row.steady_until
+def _holding(contract: str, patients: Iterable[UUID], on: date) -> QuerySet[DatasetRows]:
+    """Stored lines that are the same on a date as when they were decided; their facts may have moved on."""
+    return DatasetRows.objects.filter(
+        contract=contract,
+        patient__in=list(patients),
+        derived_by=RULES_VERSION,
+        assessed_for__lte=on,
+        steady_until__gte=on,
     )
 
 
 def unsteady(contract: str, batch: Sequence[Coded], on: date) -> list[Coded]:
     """Those whose stored lines are missing, or do not hold on a date."""
     marks = stale.marks(c.patient for c in batch)
-    rows = DatasetRows.objects.filter(contract=contract, patient__in=list(marks)).defer(*TEXTS)
-    sound = {row.patient_id for row in rows if holds(row, marks[row.patient_id], on)}
+    found = _holding(contract, marks, on).values_list("patient_id", "seq")
+    sound = {pk for pk, seq in found if seq == marks[pk].seq}
     return [c for c in batch if c.patient not in sound]
 
 
 def _live(
     contract: str, batch: Sequence[Coded], on: date, known_at: datetime | None
-) -> Iterator[Built | None]:
+) -> Iterator[Lines | None]:
     rest = iter(batch)
     while part := list(islice(rest, LIVE)):
         found = histories([c.patient for c in part])
         for one in part:
-            yield built(contract, one.code, found[one.patient], on, known_at)
+            made = built(contract, one.code, found[one.patient], on, known_at)
+            yield Lines(one, made.texts, made.counts) if made else None
 
 
 def built(
@@ -129,7 +138,7 @@ def built(
 ) -> Built | None:
     """The lines of one patient; None for one not enrolled or not treated."""
     facts = known(history, as_of=on, as_known_at=known_at)
-    found = [s for s in states(facts, on) if s.contract == contract]
+    found = states_of(facts, contract, on)
     if facts.day0 is None or not found:
         return None
     subject = _subject(code, facts, facts.day0, found)

@@ -25,5 +25,11 @@ def enrolled(facts: PatientFacts) -> tuple[Contract, ...]:
     return tuple(data.contract(code, version) for code, version in sorted(newest.items()))
 
 
+def states_of(facts: PatientFacts, contract: str, today: date) -> list[MilestoneState]:
+    """Milestones of one contract, by month; none for a patient who is not enrolled or not treated."""
+    mine = [c for c in enrolled(facts) if c.code == contract]
+    return [state for c in mine for state in assess(facts, c, today, data.measure_rules())]
+
+
 def milestone_rows(facts: PatientFacts, today: date) -> list[dict[str, Any]]:
     return [milestone_json(s) for s in states(facts, today)]

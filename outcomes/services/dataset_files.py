@@ -64,7 +64,9 @@ def _rows(folder: Path, asked: Asked, told: Told) -> tuple[list[Written], int]:
     sink = _Grouped(folder, asked) if asked.profile == AGGREGATE else _Tables(folder, asked)
     done = subjects = 0
     for batch in dataset.batches(asked.contract["code"]):
-        for lines in dataset.lines(asked.contract["code"], batch, asked.as_of, asked.as_known_at):
+        for lines in dataset.lines(
+            asked.contract["code"], batch, asked.as_of, asked.as_known_at, sink.wanted
+        ):
             done += 1
             if lines is not None:
                 subjects += 1
@@ -79,7 +81,9 @@ class _Tables:
     """Rows by patient: every table of the profile is written at once."""
 
     def __init__(self, folder: Path, asked: Asked) -> None:
-        self._asked = asked
+        self._harbor = asked.profile == HARBOR
+        own = MILESTONES.name if self._harbor else "milestones_dated"
+        self.wanted = (own, *(t.name for t in tables(asked.profile)[1:]))
         self._files = [TableFile(folder, table) for table in tables(asked.profile)]
         self._marks = ((AS_OF_MARK, asked.as_of.isoformat()), (KNOWN_MARK, instant(asked.as_known_at)))
 
@@ -92,9 +96,8 @@ class _Tables:
 
     def _filled(self, lines: Lines) -> str:
         """The lines of milestones.csv with site, date and instant of this export."""
-        harbor = self._asked.profile == HARBOR
-        found = lines.texts[MILESTONES.name if harbor else "milestones_dated"]
-        found = found.replace(SITE_MARK, "" if harbor else text(lines.subject.site_code))
+        site = "" if self._harbor else text(lines.subject.site_code)
+        found = lines.texts[self.wanted[0]].replace(SITE_MARK, site)
         for mark, value in self._marks:
             found = found.replace(mark, value)
         return found
@@ -105,6 +108,8 @@ class _Tables:
 
 class _Grouped:
     """Groups only: no row of a person is written anywhere."""
+
+    wanted = (MILESTONES.name,)
 
     def __init__(self, folder: Path, asked: Asked) -> None:
         self._file = TableFile(folder, SUMMARY)

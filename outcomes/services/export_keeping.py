@@ -68,6 +68,5 @@ def _tell(row: Export, moment: datetime) -> None:
     if row.requested_by_id is not None:
         person = User.objects.filter(pk=row.requested_by_id, is_active=True)
         site = Site.objects.filter(pk__in=row.site_ids).order_by("code").first()
-        tell = getattr(ledger, "export_ready", None)
-        if tell is not None:
-            tell(export=row.pk, site=site, people=list(person), at=moment)
+        assert site is not None
+        ledger.export_ready(export=row.pk, site=site, people=list(person), at=moment)
