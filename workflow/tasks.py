@@ -13,37 +13,28 @@ AT_MOST = 20.0
 """Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on."""
 
 
-def _ran(*names: str) -> None:
-    """When each of these last did its work."""
-    for name in names:
-        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
-
-
 @shared_task(name="workflow.heartbeat")
 def heartbeat() -> None:
     """Beat has woken a worker: both are alive."""
-    _ran("beat", "worker")
+    for name in ("beat", "worker"):
+        Heartbeat.objects.update_or_create(name=name, defaults={"at": timezone.now()})
 
 
 @shared_task(name="workflow.send_notices")
 def send_notices() -> None:
     notices.send(seconds=AT_MOST)
-    _ran("send-notices")
 
 
 @shared_task(name="workflow.sweep")
 def sweep() -> None:
     sweeper.sweep()
-    _ran("sweep")
 
 
 @shared_task(name="workflow.redecide")
 def redecide() -> None:
     sweeper.redecide(seconds=AT_MOST)
-    _ran("redecide", "runner")
 
 
 @shared_task(name="workflow.run_imports")
 def run_imports() -> None:
     imports.run_queued()
-    _ran("run-imports", "runner")

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, require
+from patients.admin.roles import CARE, OPENS_ADMIN, holds, require, sites_of
 from patients.errors import DomainError, Invalid, NotFound
 from patients.services import mail
 from workflow.admin.frame import faults_of, page
@@ -45,10 +45,9 @@ def open_notice(request: HttpRequest, notice: UUID) -> HttpResponseRedirect:
 def undelivered_mail(request: HttpRequest, task: UUID) -> HttpResponse:
     """Which mail to whom failed; sent again, or ended with what was done instead."""
     require(request, CARE)
-    row = next((t for t in selector.undelivered(only=task)), None)
+    row = next(iter(selector.undelivered(sites=sites_of(request, CARE), only=task)), None)
     if row is None:
         raise Http404(NotFound.title)
-    require(request, CARE, site=row.site_id)
     if request.method != "POST":
         return _undelivered(request, row)
     try:

@@ -26,6 +26,7 @@ from workflow.admin.task_forms import named
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
 from workflow.selectors.desk import waiting_count
+from workflow.selectors.notices import undelivered
 from workflow.services import bulk, shapes
 
 NOBODY = "-"
@@ -125,6 +126,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         here=here,
         updated=_clock(now, sites),
         on_desk=waiting_count(allowed),
+        undelivered=undelivered(sites=allowed, site=only.site),
         **_bar(posted, allowed, here),
     )
 

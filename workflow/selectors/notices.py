@@ -6,13 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Min, Q
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from patients.models import Heartbeat
 from patients.rules.words import counted
 from workflow.models import Notice, SiteTask
 from workflow.models.notice import OPEN
@@ -60,9 +58,11 @@ class Undelivered:
         return f"the mail server refused the address or the mail ({self.why})"
 
 
-def undelivered(*, only: UUID | None = None, site: str = "") -> list[Undelivered]:
-    """Open tasks about mail that could not be delivered, oldest first. Two queries."""
-    rows = SiteTask.objects.filter(ended_at__isnull=True).select_related("site", "person")
+def undelivered(*, sites: Iterable[UUID], only: UUID | None = None, site: str = "") -> list[Undelivered]:
+    """Open tasks of these sites about mail that could not be delivered, oldest first. Two queries."""
+    rows = SiteTask.objects.filter(ended_at__isnull=True, site__in=tuple(sites)).select_related(
+        "site", "person"
+    )
     rows = rows.filter(pk=only) if only else rows
     rows = rows.filter(site__code=site) if site else rows
     tasks = list(rows.order_by("opened_at", "id"))
@@ -105,29 +105,3 @@ def waits(kind: str, *, now: datetime) -> bool:
     """Whether a notice of a kind is due and unsent, and nobody is sending it."""
     free = Q(leased_until__isnull=True) | Q(leased_until__lte=now)
     return Notice.objects.filter(OPEN, free, kind=kind, next_try_at__lte=now).exists()
-
-
-def queue(*, now: datetime) -> dict[str, Any]:
-    """How many rows wait to be sent now and since when, wait for a later try, ride in a digest, or failed."""
-    rows = Notice.objects.filter(OPEN)
-    waits = Q(next_try_at__lte=now)
-    return rows.aggregate(
-        waiting=Count("id", filter=waits),
-        oldest=Min(Coalesce("tried_since", "next_try_at"), filter=waits),
-        later=Count("id", filter=Q(next_try_at__gt=now)),
-        riding=Count("id", filter=Q(next_try_at__isnull=True)),
-    )
-
-
-def failures(*, shown: int = 50) -> list[Mapping[str, Any]]:
-    """The newest notices that failed for good: id, kind, site, person, when and why."""
-    rows = Notice.objects.filter(failed_at__isnull=False).order_by("-failed_at")
-    columns = {"site_code": F("site__code"), "username": F("recipient__username")}
-    return list(
-        rows.values("id", "kind", "rule", "due_at", "failed_at", "attempts", "error", **columns)[:shown]
-    )
-
-
-def last_runs() -> dict[str, datetime]:
-    """When each part last did its work, by name."""
-    return dict(Heartbeat.objects.order_by("name").values_list("name", "at"))

@@ -105,8 +105,11 @@ BY_TIME = f"""with {PEOPLE}, fell as materialized (
 )
 insert into workflow_notice ({COLUMNS})
 ({REMINDERS} and ({_INSTANTS} or {_BEGUN})) union all ({ESCALATIONS})
-on conflict do nothing"""
-"""What fell due by the clock alone. The tasks are found first, by the index of each instant."""
+on conflict (key, rule, occurrence, channel, recipient_id) do update
+    set cancelled_at = null, next_try_at = excluded.next_try_at
+    where workflow_notice.cancelled_at is not null and workflow_notice.sent_at is null
+      and workflow_notice.failed_at is null"""
+"""What fell due by the clock alone; what was withdrawn unsent holds again. The tasks are found first, by index."""
 
 NEWS = """select
     (select patient_id from workflow_pathway where decided_seq > noticed_seq order by patient_id limit 1) is not null,

@@ -91,12 +91,8 @@ def _written(last: datetime, now: datetime) -> int:
     """
     hourly = int(last.timestamp()) // QUARTER != int(now.timestamp()) // QUARTER
     second = {"alert": data.reminders().second_person_hours, "override": CONFIRM_HOURS}
-    asked: dict[str, Any] = {
-        "last": last,
-        "now": now,
-        "longest": max(second.values()),
-        "shortest": min(second.values()),
-    }
+    asked: dict[str, Any] = {"last": last, "late_last": now if last == BEGINNING else last, "now": now}
+    asked |= {"longest": max(second.values()), "shortest": min(second.values())}
     changed, unanswered = _probed(reminder_sql.NEWS, asked)
     asked |= _levels(now) if hourly or changed else {}
     fell_due, morning = _probed(reminder_sql.HOURLY, asked) if hourly else (False, False)

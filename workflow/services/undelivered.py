@@ -9,11 +9,11 @@ from django.db import transaction
 from django.utils import timezone
 
 from patients.errors import Conflict, NotFound
-from workflow.models import Notice, SiteTask
+from workflow.models import SiteTask
+from workflow.services.resend import resend_to
 
 KIND = "notice-failed"
 ENDING = {"complete": "done", "waive": "waived"}
-AFRESH = {"tried_since": None, "leased_until": None, "attempts": 0, "error": "", "told": None}
 
 
 def opened(*, site: UUID, person: UUID, why: str, at: datetime) -> None:
@@ -37,25 +37,18 @@ def end(*, task: UUID, act: str, reason: str, by: str, at: datetime | None = Non
             raise NotFound("There is no such task.")
         if found.ended_at is not None:
             raise Conflict("This task has already ended; nothing was changed.")
-        found.ended_at, found.ended_as, found.ended_by, found.reason = (
-            at or timezone.now(),
-            ENDING[act],
-            by,
-            reason,
-        )
+        found.ended_at, found.ended_as = at or timezone.now(), ENDING[act]
+        found.ended_by, found.reason = by, reason
         found.save(update_fields=["ended_at", "ended_as", "ended_by", "reason"])
     return found
 
 
-def send_again(*, notice: UUID, at: datetime | None = None) -> None:
-    """One notice that failed or waits for its next try goes out as if it had never been tried.
+def send_again(*, task: UUID, by: str, at: datetime | None = None) -> int:
+    """Everything that failed to reach the person since the task was opened goes out again; the task ends.
 
-    Raises NotFound, or Conflict when it was sent or withdrawn.
+    What is no longer so by then is withdrawn instead. Returns how many notices.
     """
-    rows = Notice.objects.filter(pk=notice)
-    if not rows.exists():
-        raise NotFound("There is no such notice.")
-    if not rows.filter(sent_at=None, cancelled_at=None).update(
-        failed_at=None, next_try_at=at or timezone.now(), **AFRESH
-    ):
-        raise Conflict("This notice was sent or withdrawn; there is nothing to send again.")
+    moment = at or timezone.now()
+    with transaction.atomic():
+        row = end(task=task, act="complete", reason="sent again", by=by, at=moment)
+        return resend_to(site=row.site_id, person=row.person_id, since=row.opened_at, by=by, at=moment)
