@@ -71,12 +71,11 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
         with transaction.atomic(), pghistory.context(request=str(uuid4())):
             _end_old_session(request)
             response = _refused(request) or get_response(request)
-            if principal := getattr(request, "principal", None):
-                access.leave(principal)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
-            else:
-                _log_read(request, response)
+            elif principal := getattr(request, "principal", None):
+                access.leave(principal)
+                _log_read(request, response, principal)
             return response
 
     return middleware
@@ -128,12 +127,9 @@ def _end_old_session(request: HttpRequest) -> None:
         request.session[SEEN] = now
 
 
-def _log_read(request: HttpRequest, response: HttpResponse) -> None:
+def _log_read(request: HttpRequest, response: HttpResponse, principal: access.Principal) -> None:
     match = request.resolver_match
     if match is None or response.status_code >= 400 or not matrix.holds_patient_data(match.view_name):
-        return
-    principal = getattr(request, "principal", None)
-    if principal is None:
         return
     ReadLog.objects.create(
         at=timezone.now(),

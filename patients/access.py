@@ -121,7 +121,7 @@ def site_context(sites: Iterable[UUID], *, by: str) -> Iterator[None]:
     """Opens some sites for a task or command, in a transaction of its own; audit events name `by`."""
     with transaction.atomic(), pghistory.context(user=by):
         before = _current()
-        _put((_listed(sites), "", before[2]))
+        _put((_listed(sites), "", _acting(before[2])))
         yield
         _put(before)
 
@@ -141,8 +141,13 @@ def snapshot(sites: Iterable[UUID]) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read, read only")
-        _put((_listed(sites), "", _current()[2]))
+        _put((_listed(sites), "", _acting(_current()[2])))
         yield
+
+
+def _acting(role: str) -> str:
+    """Whose rights hold in a site's context: those of the application, unless the owner opens it."""
+    return APP if role in (WORKER, PAYER) else role
 
 
 @contextmanager
@@ -161,15 +166,10 @@ def as_worker() -> Iterator[None]:
 
     The other roles test each row for its site, which the planner takes for the better index.
     """
-    role = settings.DATABASE_ROLE
-    if role == WORKER:
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(f"set local role {WORKER}")
+    sites, contracts, role = _current()
+    _put((sites, contracts, WORKER))
     yield
-    with connection.cursor() as cursor:
-        cursor.execute(f"set local role {role}")
+    _put((sites, contracts, role))
 
 
 def all_sites() -> list[UUID]:

@@ -1,8 +1,8 @@
 """Roles, grants, policies and triggers in PostgreSQL, asserted anew after every migration.
 
-`daymark_app` is whom every connection starts as; `daymark_worker` is the same with a view over all sites of
-the few tables in which background work is found; `daymark_payer` has no grant on any table with patient
-data. Facts, acts and audit events can be read and added, never changed: that rests on grants.
+`daymark_app` is whom the web process starts as; `daymark_worker`, whom background work starts as, sees of all
+sites where there is something to do (`worker_rights`) and acts as `daymark_app` in a site's context;
+`daymark_payer` has no grant on any table with patient data. Facts, acts and audit events can be read and added, never changed: that rests on grants.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients import guards, sign_outs
+from patients import guards, sign_outs, worker_rights
 from patients.models.audit import SealedEvent, SealedRow
 from patients.models.base import FactRow
 
@@ -35,15 +35,6 @@ INSERT_ONLY = (
 READ_ONLY = ("patients.eventshape", "patients.erasedevent", "patients.erasure")
 KEPT = ("patients.erasedevent", "patients.erasure")
 """`READ_ONLY` tables are written by functions of the owner only, and of these no row is ever changed."""
-WORKER_SEES = (
-    "workflow.pathway",
-    "workflow.notice",
-    "workflow.taskdue",
-    "workflow.alert",
-    "patients.site",
-    "patients.inbound",
-)
-WORKER_WRITES = ("workflow.notice",)
 NOT_BY_SITE = (
     "patients.membership",
     "patients.membershipsealedevent",
@@ -103,7 +94,7 @@ def prepare_roles() -> None:
         for role in ROLES:
             if role not in known:
                 owner.execute(f"create role {role} nologin")
-        owner.execute("grant daymark_app to daymark_worker")
+        owner.execute("revoke daymark_app from daymark_worker")
         app = connection.settings_dict
         if app["USER"] != own["USER"]:
             _prepare_login(owner, app["USER"], app["PASSWORD"], app["USER"] in known)
@@ -210,9 +201,11 @@ def _grants(model: type[models.Model]) -> list[str]:
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
         allowed = "select, insert, update"
-    payer = [f'grant select on "{table}" to daymark_payer'] if model._meta.label_lower in PAYER_SEES else []
+    label = model._meta.label_lower
+    payer = [f'grant select on "{table}" to daymark_payer'] if label in PAYER_SEES else []
     return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',
-            f'grant {allowed} on "{table}" to daymark_app', *payer]  # fmt: skip
+            f'grant {allowed} on "{table}" to daymark_app', *payer,
+            *worker_rights.grants(label, table)]  # fmt: skip
 
 
 def _policies(model: type[models.Model]) -> list[str]:
@@ -243,14 +236,14 @@ def _site_policies(model: type[models.Model]) -> list[str]:
     shared = f' or "patient_id" = any ({SHARED}::uuid[])' if _has(model, "patient") else ""
     statements = [
         f'alter table "{table}" enable row level security',
+        *(f'drop policy if exists {old} on "{table}"' for old in ("worker", "worker_writes")),
         *_policy(table, "custodian", "all", "daymark_app", own, own),
     ]
     if shared:
         statements += _policy(table, "shared", "select", "daymark_app", shared.removeprefix(" or "), "")
-    if model._meta.label_lower in WORKER_SEES:
-        statements += _policy(table, "worker", "select", "daymark_worker", "true", "")
-    if model._meta.label_lower in WORKER_WRITES:
-        statements += _policy(table, "worker_writes", "update", "daymark_worker", "true", "true")
+    for verb in worker_rights.verbs(model._meta.label_lower):
+        seen, made = ("", "true") if verb == "insert" else ("true", "true" if verb == "update" else "")
+        statements += _policy(table, f"worker_{verb}", verb, "daymark_worker", seen, made)
     return statements
 
 

@@ -65,7 +65,8 @@ class ExportView(ApiView):
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         principal = self.principal()
-        self.export = selector.exports().filter(pk=kwargs["export"]).first()
+        if not principal.pays_only:
+            self.export = selector.exports().filter(pk=kwargs["export"]).first()
         if self.export is None and principal.contracts:
             self.release = selector.publication(principal, kwargs["export"])
         if self.export is None and self.release is None:

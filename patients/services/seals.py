@@ -15,7 +15,7 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.utils import timezone
 
-from patients import signing
+from patients import access, signing
 from patients.models import Seal, SealPart
 from patients.rules import chain
 
@@ -37,7 +37,7 @@ def seal(*, at: datetime | None = None) -> Seal | None:
 
     Also None when a transaction stays open longer than `PATIENCE`: its rows are sealed by a later call.
     """
-    with transaction.atomic():
+    with transaction.atomic(), access.bookkeeping():
         if not _alone():
             return None
         limits = _last_rows()

@@ -193,7 +193,8 @@ def test_an_export_stops_when_the_role_is_taken_away(cohort: Cohort, monkeypatch
     told = state(ana, export)
     assert ended == [1]
     assert (told["state"], told["files"]) == ("stopped", [])
-    assert by.get(f"{BASE}{export}/").status_code == 404
+    assert by.get(f"{BASE}{export}/").status_code == 401
+    assert client(carla).get(f"{BASE}{export}/").status_code == 404
 
 
 def test_a_run_that_was_cut_off_begins_anew_and_gives_the_same_bytes(

@@ -101,7 +101,8 @@ def _written(last: datetime, now: datetime) -> int:
     for rule, hours in second.items() if unanswered else ():
         new += _execute(reminder_sql.SECOND_PERSON, {**asked, "rule": rule, "hours": hours})
     if hourly:
-        ledger.died_imports(before=now - DIED_AFTER, at=now)
+        with everywhere(by=SWEEPER):
+            ledger.died_imports(before=now - DIED_AFTER, at=now)
     return new + (_mornings(asked) if morning or new else 0)
 
 
