@@ -44,6 +44,7 @@ class DaymarkAdmin(admin.AdminSite):
     def get_urls(self) -> list[URLResolver | URLPattern]:
         """Our own pages first, so that `/admin/` is Today and the stock index stands at `records/`."""
         from config import health_page
+        from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
             desk_pages,
@@ -52,6 +53,7 @@ class DaymarkAdmin(admin.AdminSite):
             log_pages,
             map_pages,
             me_pages,
+            notice_pages,
             pages,
             taper_pages,
             task_pages,
@@ -62,6 +64,7 @@ class DaymarkAdmin(admin.AdminSite):
             path("", self.admin_view(today.landing), name="index"),
             path("records/", self.admin_view(self.index), name="records"),
             *patient_pages.urls(self),
+            *export_pages.urls(self),
             *lab_pages.urls(self),
             *taper_pages.urls(self),
             *log_pages.urls(self),
@@ -72,6 +75,7 @@ class DaymarkAdmin(admin.AdminSite):
             *desk_pages.urls(self),
             *import_pages.urls(self),
             *map_pages.urls(self),
+            *notice_pages.urls(self),
         ]
         return own + super().get_urls()
 
@@ -82,8 +86,15 @@ class DaymarkAdmin(admin.AdminSite):
         return bool(request.user.is_active and request.user.is_authenticated and holds(request, OPENS_ADMIN))
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """The one sign-in page; somebody signed in without a role here is told which are needed."""
+        """The one sign-in page; somebody signed in without a role here is told which are needed.
+
+        A payer's analyst is sent to the one page there is for payers.
+        """
+        from patients.admin.roles import holds
+
         if request.user.is_authenticated:
+            if holds(request, {"payer_analyst"}):
+                return HttpResponseRedirect(resolve_url("payer"))
             raise PermissionDenied("This needs the role coordinator, clinician or site_admin.")
         query = urlencode({"next": request.GET.get("next", request.get_full_path())})
         return HttpResponseRedirect(f"{resolve_url('account_login')}?{query}")

@@ -1,8 +1,13 @@
-"""Liveness and readiness: is the process there; do database, broker, scheduler and sender do their work?"""
+"""Liveness and readiness: is the process there; do database, broker, scheduler and sender do their work?
+
+The web process is the one part that still runs when the scheduler is silent, so it says so by mail.
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+import threading
+import time
+from datetime import UTC, datetime, timedelta
 
 import redis
 from django.conf import settings
@@ -12,9 +17,12 @@ from django.utils import timezone
 
 from patients.access import everywhere
 from patients.models import Heartbeat
-from workflow.models import Notice
+from workflow.selectors import notices as selector
+from workflow.services import ledger, notices
 
 BEAT_AGE, NOTICE_AGE = timedelta(seconds=90), timedelta(minutes=5)
+STARTED = time.monotonic()
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def healthz(request: HttpRequest) -> JsonResponse:
@@ -24,21 +32,13 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every part works, else 503; says only which part."""
-    parts = {"database": _database(), "broker": _broker()}
-    parts |= (
-        {"beat": _beat(), "notices": _notices()} if parts["database"] else {"beat": False, "notices": False}
-    )
+    parts = {"database": False, "broker": _broker(), "beat": False, "notices": False}
+    try:
+        parts |= _stored(timezone.now())
+    except DatabaseError:
+        connection.close()
     ready = all(parts.values())
     return JsonResponse({"status": "ok" if ready else "unavailable", **parts}, status=200 if ready else 503)
-
-
-def _database() -> bool:
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("select 1")
-        return True
-    except DatabaseError:
-        return False
 
 
 def _broker() -> bool:
@@ -50,18 +50,26 @@ def _broker() -> bool:
         return False
 
 
-def _beat() -> bool:
-    last = Heartbeat.objects.filter(name="beat").values_list("at", flat=True).first()
-    return last is not None and timezone.now() - last <= BEAT_AGE
+def _stored(now: datetime) -> dict[str, bool]:
+    """What the database says: the scheduler's last sign of life, and whether mail waits for too long."""
+    last = Heartbeat.objects.filter(name="beat").values_list("at", flat=True).first() or NEVER
+    with everywhere(by="readyz"):
+        late = selector.late(now=now, longer_than=NOTICE_AGE)
+        silent = now - last > BEAT_AGE
+        if silent and time.monotonic() - STARTED > BEAT_AGE.total_seconds():
+            _silent(last, now)
+    return {"database": True, "beat": not silent, "notices": not late}
 
 
-def _notices() -> bool:
-    """No notice has waited longer than it may (one that is retried after a refusal is not late)."""
-    with transaction.atomic(), everywhere(by="readyz"):
-        late = Notice.objects.filter(
-            sent_at__isnull=True,
-            failed_at__isnull=True,
-            cancelled_at__isnull=True,
-            next_try_at__lt=timezone.now() - NOTICE_AGE,
-        )
-        return not late.exists()
+def _silent(since: datetime, now: datetime) -> None:
+    ledger.scheduler_silent(since=since, at=now)
+    if selector.waits(ledger.SILENT, now=now):
+        transaction.on_commit(threading.Thread(target=_tell, daemon=True).start)
+
+
+def _tell() -> None:
+    """Sends what nobody else would: the worker that sends mail is woken by the scheduler."""
+    try:
+        notices.send(worker="web", kind=ledger.SILENT)
+    finally:
+        connection.close()

@@ -124,14 +124,14 @@ def _beating(name: str, at: datetime | None, now: datetime) -> Line:
 
 
 def _queue(now: datetime) -> Line:
-    found = selector.queue(now=now)
+    found = selector.queue(now=now, longer_than=NOTICE_AGE)
     if found.since is None:
         detail = f"{counted(found.waiting, 'notice')} to send later." if found.waiting else "Nothing to send."
         return Line("Mail queue", Mark("Up to date", *GOOD), detail)
-    age = now - found.since
-    mark = Mark("Late", *BAD) if age > NOTICE_AGE else Mark("Sending", *WARN)
-    tried = f" {counted(found.tried, 'notice')} had to be tried again." if found.tried else ""
-    return Line("Mail queue", mark, f"{counted(found.due, 'notice')} due, the first for {ago(age)}.{tried}")
+    mark = Mark("Late", *BAD) if found.late else Mark("Sending", *WARN)
+    tried = f" {counted(found.tried, 'notice')} tried in vain so far." if found.tried else ""
+    age = ago(now - found.since)
+    return Line("Mail queue", mark, f"{counted(found.due, 'notice')} due, the first waits for {age}.{tried}")
 
 
 def _runs(now: datetime) -> Iterator[Line]:

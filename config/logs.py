@@ -6,7 +6,7 @@ import json
 import logging
 from datetime import UTC, datetime
 
-FIELDS = ("route", "status", "kind", "count", "seconds", "process", "task", "name")
+FIELDS = ("route", "status", "kind", "count", "seconds", "process", "task", "name", "seal")
 
 
 class JsonLines(logging.Formatter):

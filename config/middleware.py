@@ -2,7 +2,8 @@
 
 The transaction spans rendering too, so nothing is read outside the person's sites. An answer below 500 is
 committed, any other is rolled back. A page with patient data is logged as read in the same transaction: if
-the log cannot be written, the page is not shown.
+the log cannot be written, the page is not shown. Where a second factor is required, nobody is let in to
+anything but the pages that set one up before it was shown.
 """
 
 from __future__ import annotations
@@ -17,26 +18,48 @@ from django.contrib.auth import logout
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from config.accounts import SINCE, factored
+from config.problems import plain
 from patients import access, matrix
 from patients.models import ReadLog
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 UNTOUCHED = ("/healthz", "/readyz", "/static/")
+OWN_ACCOUNT = ("account_", "mfa_")
 SEEN = "seen_at"
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
 
 
-def no_store(get_response: GetResponse) -> GetResponse:
-    """Nothing but static files is kept by browsers and proxies."""
+def headers(get_response: GetResponse) -> GetResponse:
+    """What every answer carries, errors of any layer included; only static files are kept by browsers."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        request.META["REMOTE_ADDR"] = _address(request)
         response = get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
         if not request.path.startswith("/static/"):
             response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     return middleware
+
+
+def _address(request: HttpRequest) -> str:
+    """Who asks, as told by the nearest of our own proxies; what lies before it anybody may have written."""
+    told = [part.strip() for part in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if settings.PROXIES and len(told) >= settings.PROXIES and (address := told[-settings.PROXIES]):
+        return address[:45]
+    return str(request.META.get("REMOTE_ADDR", ""))
 
 
 def request_transaction(get_response: GetResponse) -> GetResponse:
@@ -46,11 +69,10 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
         if request.path.startswith(UNTOUCHED):
             return get_response(request)
         with transaction.atomic(), pghistory.context(request=str(uuid4())):
-            idle = _signed_out_when_idle(request)
-            if idle is not None:
-                return idle
-            _enter(request)
-            response = get_response(request)
+            _end_old_session(request)
+            response = _refused(request) or get_response(request)
+            if principal := getattr(request, "principal", None):
+                access.leave(principal)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
             else:
@@ -60,27 +82,50 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def _enter(request: HttpRequest) -> None:
-    """Opens the sites of a session's user; a token's user is entered by the authenticator."""
-    if request.user.is_authenticated:
+def _refused(request: HttpRequest) -> HttpResponse | None:
+    """Lets a session's person in: opens the sites, or answers that a second factor comes first.
+
+    A token's person is entered by the authenticator.
+    """
+    if not request.user.is_authenticated:
+        return None
+    route = _route(request)
+    if settings.SECOND_FACTOR_REQUIRED and not factored(request):
+        return _without_factor(request, route)
+    if not route.startswith(OWN_ACCOUNT):
         principal = access.principal_of(request.user)
         request.principal = principal  # type: ignore[attr-defined]
         access.enter(principal)
-        pghistory.context(user=principal.username).__enter__()
-
-
-def _signed_out_when_idle(request: HttpRequest) -> HttpResponse | None:
-    """Ends a session without a request for longer than the idle limit."""
-    if not request.user.is_authenticated:
-        return None
-    now = timezone.now().timestamp()
-    seen = request.session.get(SEEN, now)
-    if now - seen > settings.SESSION_IDLE_SECONDS:
-        logout(request)
-        return redirect(settings.LOGIN_URL)
-    if now - seen > 60 or SEEN not in request.session:
-        request.session[SEEN] = now
+    pghistory.context(user=request.user.get_username()).__enter__()
     return None
+
+
+def _without_factor(request: HttpRequest, route: str) -> HttpResponse | None:
+    if route.startswith(OWN_ACCOUNT) or matrix.OPEN in matrix.roles(route, request.method or ""):
+        return None
+    if request.path.startswith(("/api/", "/fhir/")):
+        return plain(request, 403, "second-factor", "Set up a second factor and sign in with it.")
+    return redirect("mfa_index")
+
+
+def _route(request: HttpRequest) -> str:
+    try:
+        return resolve(request.path_info).view_name
+    except Resolver404:
+        return ""
+
+
+def _end_old_session(request: HttpRequest) -> None:
+    """Ends a session that rested for longer than the idle limit, or began before the absolute one."""
+    if not request.user.is_authenticated:
+        return
+    now = timezone.now().timestamp()
+    since = request.session.get(SINCE, 0)
+    seen = request.session.get(SEEN, since)
+    if now - seen > settings.SESSION_IDLE_SECONDS or now - since > settings.SESSION_LONGEST_SECONDS:
+        logout(request)
+    elif now - seen > 60:
+        request.session[SEEN] = now
 
 
 def _log_read(request: HttpRequest, response: HttpResponse) -> None:

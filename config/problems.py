@@ -97,7 +97,8 @@ def body(
     }
 
 
-def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+def plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpResponse:
+    """A problem outside a view: an OperationOutcome below /fhir/, problem+json elsewhere."""
     if request.path.startswith("/fhir/"):
         told = exact_json.dumps(outcome(status, [detail]))
         return HttpResponse(told, status=status, content_type=exact_json.MEDIA)
@@ -107,7 +108,7 @@ def _plain(request: HttpRequest, status: int, code: str, detail: str) -> HttpRes
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """404 outside a view: problem+json below /api/, an OperationOutcome below /fhir/, a page elsewhere."""
     if request.path.startswith(("/api/", "/fhir/")):
-        return _plain(request, 404, "not-found", "There is no such address.")
+        return plain(request, 404, "not-found", "There is no such address.")
     return page_not_found(request, exception)
 
 
@@ -115,5 +116,5 @@ def broken(request: HttpRequest) -> HttpResponse | HttpResponseServerError:
     """500, without a word about what was in the request."""
     log.error("unhandled error", exc_info=True)
     if request.path.startswith(("/api/", "/fhir/")):
-        return _plain(request, 500, "error", "The operator's log says more.")
+        return plain(request, 500, "error", "The operator's log says more.")
     return server_error(request)

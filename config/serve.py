@@ -172,12 +172,13 @@ def _watch(children: list[Child], stop: Callable[[], bool]) -> None:
 
 
 def _replace_deaf(children: list[Child]) -> None:
-    """A worker that has run for a minute without a heartbeat is deaf: end it, and beat with it."""
-    worker = next(c for c in children if c.name == "worker")
+    """Without a heartbeat for a minute the worker is deaf or beat is dumb: both are started anew."""
+    worker, beat = (next(c for c in children if c.name == name) for name in ("worker", "beat"))
     if time.monotonic() - worker.started_at < STALE_SECONDS or heartbeat_age() < STALE_SECONDS:
         return
-    print("the worker is deaf; it is replaced", file=sys.stderr, flush=True)
+    print("no heartbeat; worker and beat are replaced", file=sys.stderr, flush=True)
     worker.replace()
+    beat.replace()
 
 
 def heartbeat_age() -> float:

@@ -19,7 +19,7 @@ if PRODUCTION:
 DEBUG = False
 SECRET_KEY = env.generated("SECRET_KEY")
 FIELD_KEYS = [key for key in env.generated("FIELD_KEYS").split(",") if key]
-SEAL_KEY = env.generated("SEAL_KEY")
+SEAL_KEYS = [key for key in env.generated("SEAL_KEY").split(",") if key]
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")
 BASE_URL = os.environ.get("BASE_URL", f"http://localhost:{os.environ.get('PORT', '8000')}")
 CSRF_TRUSTED_ORIGINS = [BASE_URL]
@@ -58,14 +58,13 @@ INSTALLED_APPS = [
     "pghistory",
 ]
 MIDDLEWARE = [
+    "config.middleware.headers",
+    "csp.middleware.CSPMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "config.middleware.no_store",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
@@ -106,7 +105,7 @@ CACHES = {"default": {"BACKEND": "django.core.cache.backends.db.DatabaseCache", 
 AUTH_USER_MODEL = "patients.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "config.accounts.PasswordBackend",
 ]
 PASSWORD_HASHERS = ["patients.hashers.Argon2"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -123,7 +122,21 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = False
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+ACCOUNT_FORMS = {"change_password": "config.account_forms.PasswordChange"}
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+SECOND_FACTOR_REQUIRED = PRODUCTION
+MFA_ADAPTER = "config.accounts.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "config.account_forms.SignInCode",
+    "reauthenticate": "config.account_forms.ConfirmCode",
+}
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not PRODUCTION
+SIGN_IN_TOTAL = 100
+"""So many wrong passwords and codes, from wherever, until only a new password helps."""
+SIGN_INS_PER_HOUR = 600 if PRODUCTION else 6000
+"""From one address."""
 AXES_HANDLER = "axes.handlers.database.AxesDatabaseHandler"
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -138,6 +151,10 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_IDLE_SECONDS = 30 * 60
+SESSION_LONGEST_SECONDS = 12 * 3600
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+PROXIES = int(os.environ.get("PROXIES", "1" if PRODUCTION else "0"))
+"""Own proxies in front of the web process: the address of a client is what the first of them saw."""
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Strict"
 X_FRAME_OPTIONS = "DENY"

@@ -7,9 +7,6 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 application = get_wsgi_application()
 
-from django.conf import settings  # noqa: E402
+from config.boot import check  # noqa: E402
 
-if settings.PRODUCTION:
-    from patients.db import refuse_owner
-
-    refuse_owner()
+check()

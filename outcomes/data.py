@@ -24,7 +24,6 @@ from workflow.rules.reading import Fault
 FOLDER = Path(__file__).parent / "contracts"
 CATALOG = Path(__file__).parent / "catalog"
 T = TypeVar("T", Codes, PacketFile, MeasureRules)
-VERDICTS = ("pending", "due", "met", "not_met", "not_evaluable")
 
 
 @dataclass(frozen=True, slots=True)

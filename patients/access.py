@@ -1,7 +1,8 @@
 """Who may see which site: the only copy. Row-level security in PostgreSQL follows what is set here.
 
 A connection starts as the role `daymark_app`, which sees no row of any patient until `enter` names the
-sites in the current transaction. `as_owner` is for migrations, roles and bulk loading only.
+sites in the current transaction. Whoever is a payer's analyst and nothing else acts as `daymark_payer`, which
+has no right to any table with patient data. `as_owner` is for migrations, roles and bulk loading only.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from patients.models import Membership, User
+
+APP, WORKER, PAYER = "daymark_app", "daymark_worker", "daymark_payer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,11 @@ class Principal:
         for roles in self.roles.values():
             found |= roles
         return frozenset(found | ({"payer_analyst"} if self.contracts else set()))
+
+    @property
+    def pays_only(self) -> bool:
+        """A payer's analyst without any role at a site."""
+        return bool(self.contracts) and not self.roles and not self.everywhere
 
     def at(self, site: UUID) -> frozenset[str]:
         """Roles held at one site."""
@@ -88,8 +96,24 @@ def staff_of(sites: Iterable[UUID], roles: Iterable[str], *, today: date) -> lis
 
 
 def enter(principal: Principal) -> None:
-    """Opens the person's sites and contracts for the rest of the current transaction."""
-    _set(principal.sites(), principal.contracts)
+    """Opens the person's sites and contracts for the rest of the current transaction, in the role that fits."""
+    _put((_listed(principal.sites()), _listed(principal.contracts), PAYER if principal.pays_only else APP))
+
+
+def leave(principal: Principal) -> None:
+    """Ends the role of a payer's analyst, for what is written down about a request after its answer."""
+    if principal.pays_only:
+        _put(("", "", APP))
+
+
+@contextmanager
+def bookkeeping() -> Iterator[None]:
+    """The role of the application without any site, for what a payer's request reads about itself."""
+    with transaction.atomic():
+        before = _current()
+        _put(("", "", APP))
+        yield
+        _put(before)
 
 
 @contextmanager
@@ -97,7 +121,7 @@ def site_context(sites: Iterable[UUID], *, by: str) -> Iterator[None]:
     """Opens some sites for a task or command, in a transaction of its own; audit events name `by`."""
     with transaction.atomic(), pghistory.context(user=by):
         before = _current()
-        _set(sites, ())
+        _put((_listed(sites), "", before[2]))
         yield
         _put(before)
 
@@ -117,7 +141,7 @@ def snapshot(sites: Iterable[UUID]) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read, read only")
-        _set(sites, ())
+        _put((_listed(sites), "", _current()[2]))
         yield
 
 
@@ -126,13 +150,26 @@ def payer_context(contracts: Iterable[str]) -> Iterator[None]:
     """What is released to the payers of some contracts, read as the role that sees nothing else."""
     with transaction.atomic():
         before = _current()
-        _set((), contracts)
-        with connection.cursor() as cursor:
-            cursor.execute("set local role daymark_payer")
+        _put(("", _listed(contracts), PAYER))
         yield
-        with connection.cursor() as cursor:
-            cursor.execute("reset role")
         _put(before)
+
+
+@contextmanager
+def as_worker() -> Iterator[None]:
+    """The role of background work within `everywhere`: it finds rows of all sites by any index.
+
+    The other roles test each row for its site, which the planner takes for the better index.
+    """
+    role = settings.DATABASE_ROLE
+    if role == WORKER:
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(f"set local role {WORKER}")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute(f"set local role {role}")
 
 
 def all_sites() -> list[UUID]:
@@ -144,30 +181,34 @@ def all_sites() -> list[UUID]:
 
 def open_site(site: UUID) -> None:
     """Adds a site that is just being made to the current context."""
-    _set({*(UUID(s) for s in _current()[0].split(",") if s), site}, _current()[1].split(","))
+    sites, contracts, role = _current()
+    _put((_listed({*filter(None, sites.split(",")), site}), contracts, role))
 
 
-def _set(sites: Iterable[UUID], contracts: Iterable[str]) -> None:
-    _put((",".join(sorted(map(str, sites))), ",".join(sorted(contracts))))
+def _listed(values: Iterable[UUID | str]) -> str:
+    return ",".join(sorted(map(str, values)))
 
 
-def _put(values: tuple[str, str]) -> None:
+def _put(context: tuple[str, str, str]) -> None:
+    """Sites, contracts and role of the rest of the transaction."""
     if not connection.in_atomic_block:
         raise RuntimeError("Site context lives in a transaction; open one first.")
     with connection.cursor() as cursor:
         cursor.execute(
-            "select set_config('daymark.sites', %s, true), set_config('daymark.contracts', %s, true)", values
+            "select set_config('daymark.sites', %s, true), set_config('daymark.contracts', %s, true),"
+            " set_config('role', %s, true)",
+            context,
         )
 
 
-def _current() -> tuple[str, str]:
+def _current() -> tuple[str, str, str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(current_setting('daymark.sites', true), ''),"
-            " coalesce(current_setting('daymark.contracts', true), '')"
+            " coalesce(current_setting('daymark.contracts', true), ''), current_setting('role')"
         )
-        sites, contracts = cursor.fetchone()
-        return sites, contracts
+        found: tuple[str, str, str] = cursor.fetchone()
+        return found
 
 
 @contextmanager

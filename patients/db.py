@@ -13,10 +13,11 @@ from typing import Any
 import psycopg
 from django.apps import apps
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients.models.audit import ReadLog, SealedEvent
+from patients import guards, sign_outs
+from patients.models.audit import SealedEvent, SealedRow
 from patients.models.base import FactRow
 
 ROOMS = ("patients", "workflow", "outcomes")
@@ -24,11 +25,16 @@ ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
 INSERT_ONLY = (
     "workflow.act",
     "patients.sitesetting",
+    "patients.seal",
+    "patients.sealpart",
     "outcomes.subjectcode",
     "outcomes.exportapproval",
     "outcomes.publication",
     "outcomes.publishedrow",
 )
+READ_ONLY = ("patients.eventshape", "patients.erasedevent", "patients.erasure")
+KEPT = ("patients.erasedevent", "patients.erasure")
+"""`READ_ONLY` tables are written by functions of the owner only, and of these no row is ever changed."""
 WORKER_SEES = (
     "workflow.pathway",
     "workflow.notice",
@@ -63,18 +69,19 @@ SEVERAL = {
 }
 """Rows of several sites: seen where one of them (&&), or only where all of them (<@) are in view."""
 
+LOGIN = """
+select r.rolsuper, r.rolbypassrls, exists (
+    select from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'
+    and pg_has_role(session_user, c.relowner, 'member')), current_user
+from pg_roles r where r.rolname = session_user
+"""
+UNPROTECTED = """
+select t from unnest(%s::text[]) t left join pg_class c
+    on c.relname = t and c.relnamespace = 'public'::regnamespace
+where not coalesce(c.relrowsecurity, false)
+    or not exists (select from pg_policy p where p.polrelid = c.oid and p.polname = 'custodian') order by t
+"""
 FUNCTIONS = """
-create or replace function daymark_digest(content jsonb) returns bytea language sql immutable
-set search_path = pg_catalog as
-$$ select sha256(convert_to((content - 'digest' - 'site_id')::text, 'UTF8')) $$;
-
-create or replace function daymark_seal() returns trigger language plpgsql
-set search_path = pg_catalog, public, pg_temp set timezone = 'UTC' as
-$$ begin new.digest := public.daymark_digest(to_jsonb(new)); return new; end $$;
-
-create or replace function daymark_refuse_truncate() returns trigger language plpgsql as
-$$ begin raise exception 'the rows of % are never emptied', tg_table_name; end $$;
-
 create or replace function daymark_all_sites() returns uuid[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as
 $$ select array_agg(id order by id) from public.patients_site $$;
@@ -112,28 +119,40 @@ def _prepare_login(owner: psycopg.Connection[Any], name: str, password: str, kno
     owner.execute(sql.SQL("grant {} to {}").format(sql.SQL(", ").join(map(sql.Identifier, ROLES)), login))
 
 
-def refuse_owner() -> None:
-    """Raises RuntimeError when the application signs in as a role that owns tables or passes by policies."""
+def refuse_start() -> None:
+    """Raises RuntimeError, naming every mend, when the application must not serve with this login and database."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "select rolsuper or rolbypassrls or exists (select 1 from pg_tables where schemaname = 'public'"
-            " and tableowner = session_user) from pg_roles where rolname = session_user"
-        )
-        if cursor.fetchone()[0]:
-            raise RuntimeError(
-                "DATABASE_URL signs in as the owner of the tables; give the application a login of its own."
-            )
+        cursor.execute(LOGIN)
+        superuser, bypasses, owns, role = cursor.fetchone()
+        cursor.execute(UNPROTECTED, [[m._meta.db_table for m in tenant_tables()]])
+        open_tables = [row[0] for row in cursor.fetchall()]
+    faults = []
+    if superuser or bypasses or owns:
+        faults.append("DATABASE_URL signs in as a superuser, past the policies, or as the owner of the tables:"
+                      " give the application a login of its own.")  # fmt: skip
+    if role not in ROLES:
+        faults.append(f"Connections act as “{role}”: DAYMARK_DB_ROLE must be one of {', '.join(ROLES)}.")
+    if open_tables:
+        faults.append(f"No policy protects {', '.join(open_tables)}: run migrate.")
+    if faults:
+        raise RuntimeError(" ".join(faults))
 
 
-def secure() -> None:
-    """Asserts functions, grants, policies, custody keys and triggers. Runs as the owner; may run again."""
-    statements = [FUNCTIONS, *_foreign_grants()]
+def secure(before: guards.Columns | None = None) -> None:
+    """Asserts functions, grants, policies, custody keys and triggers. Runs as the owner; may run again.
+
+    One transaction per table, so that nobody meets a table between two policies. `before`: the columns of
+    the sealed tables before these migrations (default: as they are now).
+    """
+    known = guards.sealed_columns() if before is None else before
+    _run([FUNCTIONS, guards.FUNCTIONS, sign_outs.FUNCTIONS, sign_outs.TRIGGERS, *_foreign_grants()])
     for model in _models():
-        statements += _grants(model)
-        statements += _policies(model)
-        statements += _custody(model)
-        statements += _guards(model)
-    statements += _definers()
+        with transaction.atomic():
+            _run([*_grants(model), *_policies(model), *_custody(model), *_guards(model, known)])
+    _run(_definers())
+
+
+def _run(statements: Iterable[str]) -> None:
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(statement)
@@ -151,7 +170,7 @@ def patient_tables() -> list[type[models.Model]]:
 
 def append_only(model: type[models.Model]) -> bool:
     """Rows are added and read, nothing else."""
-    return issubclass(model, FactRow | ReadLog) or model._meta.label_lower in INSERT_ONLY
+    return issubclass(model, FactRow | SealedRow) or model._meta.label_lower in INSERT_ONLY
 
 
 def _models() -> list[type[models.Model]]:
@@ -185,7 +204,7 @@ def _foreign_grants() -> list[str]:
 def _grants(model: type[models.Model]) -> list[str]:
     table = model._meta.db_table
     allowed = "select, insert, update, delete"
-    if issubclass(model, SealedEvent):
+    if issubclass(model, SealedEvent) or model._meta.label_lower in READ_ONLY:
         allowed = "select"
     elif append_only(model):
         allowed = "select, insert"
@@ -255,21 +274,13 @@ def _custody(model: type[models.Model]) -> list[str]:
     ]
 
 
-def _guards(model: type[models.Model]) -> list[str]:
-    table = model._meta.db_table
+def _guards(model: type[models.Model], before: guards.Columns) -> list[str]:
     statements = []
-    if issubclass(model, SealedEvent):
-        statements += _trigger(table, "daymark_seal", "before insert", "for each row")
-    if issubclass(model, SealedEvent) or append_only(model):
-        statements += _trigger(table, "daymark_refuse_truncate", "before truncate", "for each statement")
+    if issubclass(model, SealedEvent | SealedRow):
+        statements += guards.shape_statements(model, before)
+    if issubclass(model, SealedEvent) or append_only(model) or model._meta.label_lower in KEPT:
+        statements += guards.keep_statements(model)
     return statements
-
-
-def _trigger(table: str, function: str, when: str, each: str) -> list[str]:
-    return [
-        f'drop trigger if exists {function} on "{table}"',
-        f'create trigger {function} {when} on "{table}" {each} execute function {function}()',
-    ]
 
 
 def _definers() -> Iterable[str]:

@@ -5,11 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
 
 
 def box(purpose: str) -> Fernet:
     """The box of one purpose; what another one locked does not open in it."""
-    key = hashlib.sha256(f"{purpose}|{settings.SECRET_KEY}".encode()).digest()
-    return Fernet(base64.urlsafe_b64encode(key))
+    return _box(f"{purpose}|{settings.SECRET_KEY}")
+
+
+def _box(text: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()))
+
+
+def lasting_box(purpose: str) -> MultiFernet:
+    """A box for what is kept for years: it locks with the first field key and opens with any."""
+    return MultiFernet([_box(f"{purpose}|{key}") for key in settings.FIELD_KEYS])

@@ -29,10 +29,12 @@ from workflow.rules.protocol_parse import (
     parse_policy,
 )
 from workflow.rules.reading import Fault
+from workflow.rules.reminders import ReminderFile, parse_reminders
 
 HERE = Path(__file__).parent
 F = TypeVar("F", PathwayFile, PolicyFile)
 FOLDERS = {"pathway": HERE / "protocols", "policy": HERE / "policies"}
+REMINDERS = HERE / "reminders"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,24 @@ def protocol(pathway: str, pathway_version: str | None, policy: str, policy_vers
     )
     washout = {code: product.washout_days for code, product in products().products.items()}
     return replace(merged, washout_days={**washout, "": products().unknown_washout_days})
+
+
+@cache
+def reminders() -> ReminderFile:
+    """After how long silence goes to somebody else: the newest released version."""
+    found, _ = _reminder_files()
+    return max((f for f in found if f.release.status == "released"), key=lambda f: int(f.release.version))
+
+
+def _reminder_files() -> tuple[list[ReminderFile], list[FileFault]]:
+    files, faults = [], []
+    for path in sorted(REMINDERS.glob("*.toml")):
+        faulty: list[Fault] = []
+        raw = _raw(path, faulty)
+        file, more = parse_reminders(raw) if not faulty else (None, [])
+        faults += [FileFault(_name(path), f.key, f.message) for f in (*faulty, *more)]
+        files += [file] if file else []
+    return files, faults
 
 
 def attestation_codes() -> frozenset[str]:
@@ -118,12 +138,13 @@ def _version(files: tuple[F, ...], code: str, version: str | None) -> F:
 
 def faults() -> tuple[FileFault, ...]:
     """Every fault of every pathway and policy file, each with file and key; nothing when all is well."""
-    return (*_read()[2], *_merge_faults(), *lock_faults())
+    return (*_read()[2], *_merge_faults(), *_reminder_files()[1], *lock_faults())
 
 
 def lock_faults(folders: Iterable[Path] | None = None) -> tuple[FileFault, ...]:
     """Released files that differ from LOCK or are missing in it, and locked files that are gone."""
-    return tuple(fault for folder in folders or FOLDERS.values() for fault in _lock_faults(folder))
+    known = folders or (*FOLDERS.values(), REMINDERS)
+    return tuple(fault for folder in known for fault in _lock_faults(folder))
 
 
 def _lock_faults(folder: Path) -> Iterator[FileFault]:

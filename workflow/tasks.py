@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from celery import shared_task
-from django.db import connection, transaction
 from django.utils import timezone
 
 from patients.models import Heartbeat
 from workflow.services import imports, notices
 from workflow.services import sweep as sweeper
 
-
-def _alone(name: str) -> bool:
-    """Whether this is the only one of its kind running; holds until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("select pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-        return bool(cursor.fetchone()[0])
+AT_MOST = 20.0
+"""Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on."""
 
 
 @shared_task(name="workflow.heartbeat")
@@ -27,21 +22,19 @@ def heartbeat() -> None:
 
 @shared_task(name="workflow.send_notices")
 def send_notices() -> None:
-    notices.send()
+    notices.send(seconds=AT_MOST)
+
+
+@shared_task(name="workflow.sweep")
+def sweep() -> None:
+    sweeper.sweep()
 
 
 @shared_task(name="workflow.redecide")
 def redecide() -> None:
-    sweeper.redecide()
+    sweeper.redecide(seconds=AT_MOST)
 
 
 @shared_task(name="workflow.run_imports")
 def run_imports() -> None:
     imports.run_queued()
-
-
-@shared_task(name="workflow.sweep")
-def sweep() -> None:
-    with transaction.atomic():
-        if _alone("workflow.sweep"):
-            sweeper.sweep()

@@ -32,6 +32,7 @@ from workflow.rules.protocol import Dosing, in_force
 from workflow.selectors.day0 import Preview
 
 GATES = "gates"
+PASSES = ("pass", "not_applicable", "waived")
 
 
 def start(seen: Preview) -> dict[str, str]:
@@ -43,7 +44,7 @@ def start(seen: Preview) -> dict[str, str]:
 
 def check(seen: Preview, typed: Mapping[str, str], *, started: bool) -> dict[str, Any]:
     """Gates at the start, the dose for the weight as typed, what is odd, and the tasks that saving makes."""
-    passing = [g for g in seen.gates if not g.blocks]
+    passing = [g for g in seen.gates if g.verdict in PASSES]
     blocked = {b.gate for b in seen.blocks}
     return {
         "day0": seen.day0,
@@ -65,7 +66,8 @@ def _finding(seen: Preview, started: bool) -> str:
     when = "At the start on" if started else "On"
     if not seen.blocks:
         return f"{when} {day}: every blocking gate passes."
-    return f"{when} {day}: {counted(len(seen.blocks), 'fault')} block{'s' if len(seen.blocks) == 1 else ''} saving."
+    against = counted(len(seen.blocks), "reason")
+    return f"{when} {day}: {against} stand{'s' if len(seen.blocks) == 1 else ''} against the infusion."
 
 
 def _dose(seen: Preview, typed: Mapping[str, str]) -> dict[str, Any]:
@@ -108,7 +110,8 @@ def ndcs(dosing: Dosing, seen: Preview, weight: Any) -> Choices:
     """Drug codes that are valid on Day 0, that of the kit for the weight first; each says how sure it is."""
     vials = expected_vials(dosing, weight) if weight else 0
     kits = [k for k in dosing.kits if in_force(k, seen.day0)]
-    rows = [(k.ndc, f"{k.ndc}, kit of {k.vials} vials ({k.certainty})") for k in kits if k.vials == vials]
+    rows: list[tuple[str, str]] = [("", "Choose")]
+    rows += [(k.ndc, f"{k.ndc}, kit of {k.vials} vials ({k.certainty})") for k in kits if k.vials == vials]
     rows += [
         (n.ndc, f"{n.ndc}, {n.use} ({n.source.certainty})")
         for n in dosing.other_ndcs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -12,12 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from outcomes import data
+from outcomes.api import hidden
+from outcomes.rules.contract import Contract
 from outcomes.selectors import exports
-from outcomes.selectors.contract_lists import contract_json, contract_milestones
+from outcomes.selectors.contract_lists import contract_json
+from outcomes.selectors.exposures import exposure_json
+from outcomes.selectors.milestone_lists import Line, Page, lines
 from outcomes.services import enrolment
-from patients.api.base import ApiView
+from patients.api.base import ApiView, site_of
 from patients.api.paging import filters_of, page_of
 from patients.errors import Invalid, NotFound
+from patients.rules.words import MILESTONE_VERDICTS
 from patients.services.shapes import Day, Strict, checked
 from workflow.api.facts import Facts
 from workflow.services.facts import Stored
@@ -49,7 +55,16 @@ def payer_only(view: ApiView) -> bool:
     return view.principal().any_role & view.allowed() <= {"payer_analyst"}
 
 
-class ContractMilestones(ApiView):
+class ContractView(ApiView):
+    """A view below `contracts/{id}/`: the patients are those of sites where the person may use it."""
+
+    def lines(self, contract: Contract, filters: dict[str, str]) -> list[Line]:
+        who, allowed = self.principal(), self.allowed()
+        sites = [site for site in who.sites() if who.at(site) & allowed]
+        return lines(contract.code, sites=sites, as_of=asked_date(filters))
+
+
+class ContractMilestones(ContractView):
     """Milestones of every enrolled and infused patient of the caller's sites, decided live.
 
     A payer's analyst gets the rows that were released last.
@@ -61,18 +76,15 @@ class ContractMilestones(ApiView):
         operation_id="contract_milestones_list",
     )
     def get(self, request: Request, contract: str) -> Response:
-        found = data.find_contract(contract)
-        if found is None:
-            raise NotFound("There is no such contract.")
+        found = known_contract(contract)
         filters = filters_of(request, FILTERS, ordering=())
-        asked: dict[str, Any] = checked(AsOf, {k: v for k, v in filters.items() if k == "as_of"})
         verdict = filters.get("verdict")
-        if verdict and verdict not in data.VERDICTS:
-            raise Invalid.at("/verdict", "unknown", f"Known verdicts are {', '.join(data.VERDICTS)}.")
+        if verdict and verdict not in MILESTONE_VERDICTS:
+            raise Invalid.at("/verdict", "unknown", f"Known verdicts are {', '.join(MILESTONE_VERDICTS)}.")
         if payer_only(self):
-            return self._released(request, found.code, asked.get("as_of"), verdict or "")
-        rows = contract_milestones(found.code, as_of=asked.get("as_of"), verdict=verdict)
-        return page_of(request, rows, lambda page: list(page))
+            return self._released(request, found.code, asked_date(filters), verdict or "")
+        rows = [x for x in self.lines(found, filters) if verdict in (None, x.verdict)]
+        return page_of(request, Page(rows), self._shown)
 
     def _released(self, request: Request, contract: str, as_of: date | None, verdict: str) -> Response:
         principal = self.principal()
@@ -81,3 +93,35 @@ class ContractMilestones(ApiView):
         release = exports.newest(principal, contract, as_of)
         rows: Any = exports.Released(principal, release, verdict) if release else []
         return page_of(request, rows, list)
+
+    def _shown(self, page: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """An auditor sees no notes."""
+        sites = site_of([UUID(row["patient"]) for row in page])
+        return [hidden.milestone(r) if self.hides_at(sites[UUID(r["patient"])]) else r for r in page]
+
+
+class ContractExposure(ContractView):
+    """What the contract may refund for the patients of the caller's sites: reported, never decided."""
+
+    @extend_schema(
+        parameters=[OpenApiParameter("as_of", OpenApiTypes.DATE)],
+        responses=OpenApiTypes.OBJECT,
+        operation_id="contract_exposure",
+    )
+    def get(self, request: Request, contract: str) -> Response:
+        found = known_contract(contract)
+        filters = filters_of(request, ("as_of",), ordering=())
+        return Response(exposure_json(found, self.lines(found, filters)))
+
+
+def known_contract(text: str) -> Contract:
+    """A contract by code or id."""
+    found = data.find_contract(text)
+    if found is None:
+        raise NotFound("There is no such contract.")
+    return found
+
+
+def asked_date(filters: dict[str, str]) -> date | None:
+    asked: dict[str, Any] = checked(AsOf, {k: v for k, v in filters.items() if k == "as_of"})
+    return asked.get("as_of")

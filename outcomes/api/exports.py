@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -17,8 +16,8 @@ from rest_framework.response import Response
 
 from outcomes.models import Export, Publication
 from outcomes.selectors import exports as selector
+from outcomes.sending import sent
 from outcomes.services import downloads, exports, publications
-from outcomes.services.downloads import Download
 from outcomes.services.shapes import ExportIn
 from patients.access import Principal
 from patients.api.base import ApiView, without
@@ -148,16 +147,6 @@ def export_told(row: Export, principal: Principal) -> dict[str, Any]:
     body = selector.export_json(row, principal)
     audits = all(principal.at(site) <= {"auditor"} for site in row.site_ids)
     return without(body, frozenset({"reason"})) if audits else body
-
-
-def sent(file: Download) -> StreamingHttpResponse:
-    """The file as it was made, to be saved under a name that says what it is."""
-    response = StreamingHttpResponse(file.parts(), content_type=file.media_type)
-    response["Content-Disposition"] = f'attachment; filename="{file.name}"'
-    response["Content-Length"] = str(file.size)
-    response["ETag"] = f'"{file.sha256}"'
-    response["X-Content-Type-Options"] = "nosniff"
-    return response
 
 
 def _fits(row: Publication, given: dict[str, str]) -> bool:

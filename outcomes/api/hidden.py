@@ -1,10 +1,11 @@
-"""Packet and claim as an auditor sees them: no name, no number of a person, no day of birth, no free text."""
+"""Packet, claim and milestones as an auditor sees them: no name, no number of a person, no day of birth, no free text."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from patients.api.base import without
+from workflow.api import hidden as workflow_hidden
 
 PERSON = frozenset({"mrn", "family_name", "given_name"})
 SENT = frozenset({"note"})
@@ -34,6 +35,20 @@ def claim(body: dict[str, Any]) -> dict[str, Any]:
             _aged(c) if c["code"] == "age" else {**c, "evidence": _evidence(c)} for c in body["checks"]
         ],
     }
+
+
+def milestone(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "versions": [without(v, SENT) for v in body["versions"]]}
+
+
+def statement(body: dict[str, Any]) -> dict[str, Any]:
+    return {**body, "statement": without(body["statement"], SENT)}
+
+
+def handover(body: dict[str, Any]) -> dict[str, Any]:
+    contracts = [{**c, "milestones": [milestone(m) for m in c["milestones"]]} for c in body["contracts"]]
+    infusion = workflow_hidden.infusion(body["infusion"]) if body["infusion"] else None
+    return {**body, "person": _person(body["person"]), "infusion": infusion, "contracts": contracts}
 
 
 def sent(body: dict[str, Any]) -> dict[str, Any]:

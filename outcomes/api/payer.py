@@ -10,10 +10,10 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
-from outcomes.api.exports import sent
 from outcomes.models import Publication
 from outcomes.rules.dataset_tables import AGGREGATE
 from outcomes.selectors import exports as selector
+from outcomes.sending import sent
 from outcomes.services import downloads
 from patients.access import Principal
 from patients.admin.roles import principal, require
@@ -74,5 +74,9 @@ def _chosen(request: HttpRequest, found: list[Publication]) -> Publication | Non
 def _rows(who: Principal, release: Publication) -> dict[str, Any]:
     rows = selector.Released(who, release)
     columns = GROUP_COLUMNS if release.profile == AGGREGATE else COLUMNS
-    shown = [[WORDS.get(row.get(name, ""), row.get(name, "")) for name, _ in columns] for row in rows[:SHOWN]]
+    shown = [[_word(row.get(name, ""), name) for name, _ in columns] for row in rows[:SHOWN]]
     return {"columns": [text for _, text in columns], "rows": shown, "total": len(rows)}
+
+
+def _word(cell: str, column: str) -> str:
+    return "withheld" if column == "n" and not cell else WORDS.get(cell, cell)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from outcomes.api import contracts, exports, packets, patients
+from outcomes.api import contracts, exports, handover, milestones, packets, patients
 from workflow.api.facts import fact_view
 
 routes = [
@@ -22,6 +22,19 @@ routes = [
         contracts.ContractMilestones.as_view(),
         name="contract-milestones",
     ),
+    path(
+        "contracts/<str:contract>/exposure/", contracts.ContractExposure.as_view(), name="contract-exposure"
+    ),
+    path("milestones/<uuid:milestone>/", milestones.Milestone.as_view(), name="milestone"),
+    path(
+        "milestones/<uuid:milestone>/versions/<int:version>/",
+        milestones.MilestoneVersion.as_view(),
+        name="milestone-version",
+    ),
+    path(
+        "milestones/<uuid:milestone>/attest/", milestones.MilestoneAttest.as_view(), name="milestone-attest"
+    ),
+    path("patients/<uuid:patient>/handover/", handover.Handover.as_view(), name="handover"),
     path("packets/<uuid:patient>/", packets.Packets.as_view(), name="packet"),
     path("packets/<uuid:patient>/versions/", packets.PacketVersions.as_view(), name="packet-versions"),
     path(

@@ -126,6 +126,7 @@ class Migration(migrations.Migration):
                 ('export', models.UUIDField(unique=True)),
                 ('contract', models.CharField(max_length=64)),
                 ('profile', models.CharField(max_length=20)),
+                ('series', models.CharField(max_length=64)),
                 ('as_of', models.DateField()),
                 ('as_known_at', models.DateTimeField()),
                 ('row_counts', models.JSONField(default=dict)),

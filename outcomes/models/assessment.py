@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.db import models
 
 from patients.models.base import Identified, PatientRow, one_of
-
-VERDICTS = ("pending", "due", "met", "not_met", "not_evaluable")
+from patients.rules.words import MILESTONE_VERDICTS
 
 
 class Assessment(Identified, PatientRow):
-    """`payload` is the milestone's JSON form in the public status; a frozen row is never changed again."""
+    """`payload` is the milestone as shown now; of an attested version that no longer stands, as it was signed.
+
+    What was signed is kept with its hash in the act; a row is `frozen` when that version was attested.
+    """
 
     contract = models.CharField(max_length=64)
     contract_version = models.CharField(max_length=32)
@@ -27,7 +29,7 @@ class Assessment(Identified, PatientRow):
 
     class Meta:
         constraints = [
-            one_of("verdict", VERDICTS, "assessment_verdict"),
+            one_of("verdict", MILESTONE_VERDICTS, "assessment_verdict"),
             models.UniqueConstraint(
                 fields=["patient", "contract", "month", "version"], name="assessment_version_once"
             ),

@@ -126,11 +126,15 @@ class DatasetRows(PatientRow):
 
 
 class Publication(Identified):
-    """An export released to a contract's payer: no patient, no site. The payer's own role reads it."""
+    """An export released to a contract's payer: no patient, no site. The payer's own role reads it.
+
+    `series` is the same for releases about the same sites, without telling which these are.
+    """
 
     export = models.UUIDField(unique=True)
     contract = models.CharField(max_length=64)
     profile = models.CharField(max_length=20)
+    series = models.CharField(max_length=64)
     as_of = models.DateField()
     as_known_at = models.DateTimeField()
     row_counts = models.JSONField(default=dict)

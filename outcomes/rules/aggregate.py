@@ -15,12 +15,12 @@ from decimal import ROUND_HALF_UP, Decimal
 from statistics import fmean, median
 
 from outcomes.rules import export_cells as cell
-from outcomes.rules.verdicts import VERDICTS
+from patients.rules.words import MILESTONE_VERDICTS
 
 LEAST = 11
 SHARE_STEP = Decimal("0.05")
 WHOLES: Mapping[str, Mapping[str, str]] = {
-    "verdict": {v: f"verdict_{v}" for v in VERDICTS},
+    "verdict": {v: f"verdict_{v}" for v in MILESTONE_VERDICTS},
     "off_prophylaxis": {"true": "off_prophylaxis", "false": "on_prophylaxis"},
 }
 AVERAGES: Mapping[str, tuple[str, str, Decimal]] = {

@@ -56,6 +56,8 @@ def blank(criterion: Criterion, verdict: str, reason: str = "", **more: Any) -> 
         threshold=criterion.threshold,
         verdict=verdict,
         reason=reason,
+        source=criterion.source,
+        certainty=criterion.certainty,
         **more,
     )
 

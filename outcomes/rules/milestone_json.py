@@ -48,6 +48,7 @@ def criterion_json(state: CriterionState) -> dict[str, Any]:
         "verdict": state.verdict,
         "reason": state.reason,
         "upper_limit": None if state.upper_limit is None else beside(state.upper_limit, None),
+        "rule": {"source": state.source, "certainty": state.certainty},
         "evidence": [{"fact": f"{p.kind}:{p.id}", "on": p.on.isoformat()} for p in state.proofs],
     }
 

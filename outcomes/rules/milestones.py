@@ -45,16 +45,17 @@ def to_sign(
     facts: PatientFacts, contract: Contract, month: int, today: date, rules: MeasureRules
 ) -> MilestoneState | None:
     """A milestone as it is if somebody attests it today; None when the contract has no such milestone."""
-    found = _at(facts, contract, month, today, rules)
+    found = at_month(facts, contract, month, today, rules)
     if found is None or found.attested:
         return found
     act = signing.intended(contract.code, month, found.version, today)
-    return _at(replace(facts, acts=(*facts.acts, act)), contract, month, today, rules)
+    return at_month(replace(facts, acts=(*facts.acts, act)), contract, month, today, rules)
 
 
-def _at(
+def at_month(
     facts: PatientFacts, contract: Contract, month: int, today: date, rules: MeasureRules
 ) -> MilestoneState | None:
+    """One milestone as it stands; None when the contract has no such month, or there is no Day 0."""
     return next((s for s in assess(facts, contract, today, rules) if s.month == month), None)
 
 

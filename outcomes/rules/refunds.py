@@ -15,10 +15,9 @@ from itertools import takewhile
 
 from outcomes.rules.contract import Contract
 from outcomes.rules.figures import rounded
-from outcomes.rules.verdicts import MilestoneState
+from outcomes.rules.verdicts import UNDECIDED, MilestoneState
 from workflow.rules.windows import add_months
 
-OPEN = ("pending", "due")
 NONE = Decimal(0)
 
 
@@ -37,7 +36,7 @@ def priced(contract: Contract, states: Sequence[MilestoneState], day0: date) -> 
         return _by_warranty(contract, contract.warranty_months, states, day0)
     own = {m.month: m.refund_percent for m in contract.milestones}
     triggered, left = _fill(states, own, contract.refund_cap_percent, ("not_met",))
-    at_risk, _ = _fill(states, own, left, OPEN)
+    at_risk, _ = _fill(states, own, left, UNDECIDED)
     return _with(states, at_risk, triggered)
 
 
@@ -73,7 +72,7 @@ def _by_warranty(
     if lost is not None:
         percent = _share(contract, months, _lost_in_month(contract, lost, day0))
         return _with(states, {}, {lost.month: percent})
-    waiting = next((s for s in states if s.verdict in OPEN), None)
+    waiting = next((s for s in states if s.verdict in UNDECIDED), None)
     if waiting is None:
         return _with(states, {}, {})
     kept = [s.month for s in takewhile(lambda s: s is not waiting, states) if s.verdict == "met"]
@@ -112,8 +111,8 @@ def most(contract: Contract) -> Decimal:
     return min(contract.refund_cap_percent, sum((m.refund_percent for m in contract.milestones), NONE))
 
 
-def exposure(contract: Contract, states: Sequence[MilestoneState]) -> Exposure:
-    """One patient's exposure under the contract."""
-    at_risk = sum((s.refund_pct_at_risk for s in states), NONE)
-    triggered = sum((s.refund_pct_triggered for s in states), NONE)
+def exposure(contract: Contract, shares: Sequence[tuple[Decimal, Decimal]]) -> Exposure:
+    """One patient's exposure under the contract; `shares`: percent at risk and triggered of each milestone."""
+    at_risk = sum((at_risk for at_risk, _ in shares), NONE)
+    triggered = sum((triggered for _, triggered in shares), NONE)
     return Exposure(at_risk, triggered, most(contract) - at_risk - triggered)

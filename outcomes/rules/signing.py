@@ -13,15 +13,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from outcomes.rules.milestone_json import milestone_json
 from outcomes.rules.verdicts import MilestoneState
 from workflow.rules.facts import Act, PatientFacts
 
 KIND = "attest-milestone"
+MEANING = "I have reviewed the evidence of this milestone and attest that it is as shown."
 JUDGED = ("contract_version", "target_on", "opens_on", "closes_on", "verdict", "criteria", "measures")
-IGNORED = frozenset({"reason", "evidence", "fact"})
+IGNORED = frozenset({"reason", "evidence", "fact", "rule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,11 @@ def payload(state: MilestoneState, **signature: Any) -> dict[str, Any]:
     return {"version": state.version, "statement": statement, "sha256": digest(statement)}
 
 
+def milestone_id(patient: UUID, contract: str, month: int) -> UUID:
+    """The id of a milestone, the same for all its versions."""
+    return uuid5(patient, f"milestone:{contract}:{month}")
+
+
 def signed(facts: PatientFacts, contract: str) -> dict[int, tuple[Signed, ...]]:
     """All attestations of a contract's milestones by month, oldest first."""
     found: dict[int, tuple[Signed, ...]] = {}
@@ -74,6 +80,11 @@ def signed(facts: PatientFacts, contract: str) -> dict[int, tuple[Signed, ...]]:
 def _signed(act: Act) -> Signed:
     payload = act.payload
     return Signed(payload["version"], payload["statement"]["milestone"], act.true_on, act.recorded_at, act)
+
+
+def superseded(acts: Iterable[Signed], version: int) -> list[Signed]:
+    """Signed versions before the one that stands."""
+    return [one for one in acts if one.version < version]
 
 
 def compared(state: MilestoneState, acts: Iterable[Signed]) -> MilestoneState:

@@ -11,8 +11,8 @@ from datetime import date
 from decimal import Decimal
 from uuid import UUID
 
-VERDICTS = ("pending", "due", "met", "not_met", "not_evaluable")
 DECIDED = ("met", "not_met", "not_evaluable")
+UNDECIDED = ("pending", "due")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class CriterionState:
 
     verdict: pending, due, met, not_met, not_evaluable, or not_applicable at months for which the contract does
     not set it. `value_comparator` belongs to the value ("<1"), `comparator` and `threshold` to the condition.
-    `upper_limit` is that of the crude bleeding rate.
+    `upper_limit` is that of the crude bleeding rate, `source` says where the condition comes from.
     """
 
     code: str
@@ -92,6 +92,8 @@ class CriterionState:
     reason: str = ""
     upper_limit: Decimal | None = None
     proofs: tuple[Proof, ...] = ()
+    source: str = ""
+    certainty: str = ""
 
     @property
     def evidence(self) -> tuple[UUID, ...]:

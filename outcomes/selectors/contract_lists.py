@@ -1,20 +1,26 @@
-"""Contracts and their milestones over all patients of the visible sites."""
+"""Contracts that a patient can be enrolled in, and the milestone behind an id."""
 
 from __future__ import annotations
 
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
-from uuid import UUID, uuid5
-
-from django.utils import timezone
+from uuid import UUID
 
 from outcomes import data
+from outcomes.models import Assessment
 from outcomes.rules.contract import Contract
-from outcomes.selectors.milestones import milestone_rows
-from workflow.rules.facts import known
+from outcomes.rules.figures import plain
+from outcomes.rules.signing import milestone_id
 from workflow.selectors.acts import patients_with
-from workflow.selectors.decisions import local_date
-from workflow.selectors.facts import histories
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Which milestone an id stands for."""
+
+    patient: UUID
+    contract: str
+    month: int
 
 
 def contract_json(contract: Contract) -> dict[str, Any]:
@@ -30,29 +36,21 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "effective_to": contract.effective_to.isoformat() if contract.effective_to else None,
         "currency": contract.currency,
         "price_basis": contract.price_basis,
+        "price": plain(contract.price),
+        "refund_cap_percent": plain(contract.refund_cap_percent),
         "milestones": [m.month for m in contract.milestones],
         "criteria": [c.code for c in contract.criteria],
     }
 
 
-def contract_milestones(code: str, *, as_of: date | None, verdict: str | None) -> list[dict[str, Any]]:
-    """Milestones of every enrolled patient, by patient and month."""
-    now = timezone.now()
-    rows: list[dict[str, Any]] = []
-    for patient, history in sorted(histories(patients_with("enrolment", code)).items()):
-        on = as_of or local_date(now, history.timezone)
-        for row in milestone_rows(known(history, as_of=on), on):
-            if row["contract"] == code and verdict in (None, row["verdict"]):
-                rows.append(
-                    {
-                        "id": _id(patient, code, row["month"]),
-                        "patient": str(patient),
-                        **row,
-                        "attested": False,
-                    }
-                )
-    return rows
-
-
-def _id(patient: UUID, code: str, month: int) -> str:
-    return str(uuid5(patient, f"milestone:{code}:{month}"))
+def find_milestone(milestone: UUID) -> Found | None:
+    """The milestone with this id among the patients the caller can see; stored ones are found at once."""
+    row = Assessment.objects.filter(pk=milestone, version=1).first()
+    if row is not None:
+        return Found(row.patient_id, row.contract, row.month)
+    for contract in data.contracts():
+        for patient in patients_with("enrolment", contract.code):
+            for m in contract.milestones:
+                if milestone_id(patient, contract.code, m.month) == milestone:
+                    return Found(patient, contract.code, m.month)
+    return None

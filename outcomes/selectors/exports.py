@@ -27,6 +27,11 @@ def enrolled_sites(contract: str) -> list[UUID]:
     return sorted(set(Patient.objects.filter(pk__in=patients).values_list("site_id", flat=True)))
 
 
+def enrolled(contract: str) -> int:
+    """How many patients in view are enrolled."""
+    return len(patients_with("enrolment", contract))
+
+
 def site_codes(sites: Iterable[UUID]) -> list[str]:
     """Codes of those in view."""
     return list(Site.objects.filter(pk__in=list(sites)).order_by("code").values_list("code", flat=True))
@@ -129,7 +134,8 @@ class Released:
             return [{**row.cells, "change": row.change} for row in self._rows()[asked]]
 
 
-def fetched(user: UUID, since: datetime) -> QuerySet[ReadLog, datetime]:
+def fetched(user: UUID, since: datetime) -> list[datetime]:
     """When a person fetched files, oldest first."""
     rows = ReadLog.objects.filter(user_id=user, route__in=FETCHED, at__gt=since)
-    return rows.order_by("at").values_list("at", flat=True)
+    with access.bookkeeping():
+        return list(rows.order_by("at").values_list("at", flat=True))

@@ -10,9 +10,11 @@ from typing import Any
 
 from outcomes import data
 from outcomes.rules.contract import Contract
+from outcomes.rules.milestones import payer_on
 from outcomes.rules.packet import judged_on, packet
 from outcomes.rules.packet_items import Item
 from outcomes.selectors.asked import Answer, decided_at
+from outcomes.selectors.milestones import enrolled
 from patients.data import catalog
 from patients.models import Patient
 from workflow import data as files
@@ -112,8 +114,7 @@ def policy_title(protocol: Any) -> str:
 
 def payer(facts: PatientFacts, on: date) -> str | None:
     """Who pays on that date; on overlap the episode that began later."""
-    rows = [c for c in facts.coverages if c.from_on <= on and (c.to_on is None or on <= c.to_on)]
-    return rows[-1].payer if rows else None
+    return payer_on(facts, on) or None
 
 
 def _authorization(facts: PatientFacts) -> dict[str, Any] | None:
@@ -138,12 +139,6 @@ def contract_json(contract: Contract) -> dict[str, Any]:
         "title": contract.title,
         "invented": contract.invented,
     }
-
-
-def enrolled(facts: PatientFacts) -> tuple[Contract, ...]:
-    """The contracts the patient is enrolled in, each in its enrolled version."""
-    newest = {a.key: a.payload["version"] for a in facts.acts_by_kind.get("enrolment", ())}
-    return tuple(data.contract(code, version) for code, version in sorted(newest.items()))
 
 
 def _diagnosis(pathway: str, on: date) -> dict[str, Any] | None:

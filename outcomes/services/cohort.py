@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from outcomes.services import patients
+from outcomes.services import cohort_papers, patients
 from patients.models import Patient, Site
 from workflow.selectors.lists import open_alerts
 from workflow.services import alerts, facts, infusions, intake, plan, steroids, sweep
@@ -51,6 +51,7 @@ class Teller:
     weight: Decimal = Decimal(72)
     baseline_alt: int = 24
     taken_over_on: date | None = None
+    papers: bool = False
     patient: UUID = field(init=False)
 
     def at(self, on: date) -> datetime:
@@ -96,7 +97,8 @@ class Teller:
         return {**item, **more}
 
     def fact(self, on: date, what: str, /, **data: Any) -> None:
-        facts.record(patient=self.patient, kind=what, data=data, by=COORDINATOR, at=self.known(on))
+        by = CLINICIAN if what == "attestations" else COORDINATOR
+        facts.record(patient=self.patient, kind=what, data=data, by=by, at=self.known(on))
 
     def attest(self, on: date, *codes: str) -> None:
         for code in codes:
@@ -162,6 +164,8 @@ class Teller:
         self.bleed(day0 - timedelta(200), known_on=day0 - timedelta(87))
         self.bleed(day0 - timedelta(120), known_on=day0 - timedelta(87))
         self.gates(day0)
+        if self.papers:
+            cohort_papers.before(self.fact, day0, self.weight)
         if self.taken_over_on is None:
             plan.book(patient=self.patient, infusion_on=day0, by=COORDINATOR, at=self.at(day0 - timedelta(5)))
         volume = 2 * self.weight
@@ -177,6 +181,7 @@ class Teller:
             "kit_lot": f"L{self.chance.randrange(10000, 99999)}",
             "place_of_service": "22",
             "outcome": "complete",
+            **(cohort_papers.given(self.weight) if self.papers else {}),
         }
         infusions.record(
             patient=self.patient,
@@ -427,6 +432,8 @@ STORIES: tuple[tuple[Callable[[Teller], None], str, str | None], ...] = (
     (died, "us-standard", "sample-level"),
     (liver_risk, "label-us", None),
 )
+WITH_PAPERS = (infused_last_week, month_five, month_twelve)
+"""Stories whose packet and claim are complete."""
 
 
 def seed(*, patients: int, seed: int, today: date, sites: list[Site]) -> int:
@@ -440,7 +447,9 @@ def seed(*, patients: int, seed: int, today: date, sites: list[Site]) -> int:
         story, policy, contract = STORIES[number % len(STORIES)]
         chance = random.Random(f"{seed}/{number}")
         weight = Decimal(chance.randrange(58, 96))
-        story(Teller(site, today, chance, mrn, policy, contract, weight, chance.randrange(18, 30)))
+        teller = Teller(site, today, chance, mrn, policy, contract, weight, chance.randrange(18, 30))
+        teller.papers = story in WITH_PAPERS
+        story(teller)
         made += 1
     if made:
         sweep.redecide()

@@ -1,4 +1,4 @@
-"""Input shapes of a new patient, of packet and claim."""
+"""Input shapes of a new patient, of an attestation, of packet and claim."""
 
 from __future__ import annotations
 
@@ -27,6 +27,14 @@ class PatientIn(Strict):
     pathway = Text(max_length=64)
     policy = Text(required=False, max_length=64)
     contract = Text(required=False, allow_null=True, max_length=64)
+
+
+class AttestIn(Strict):
+    """Who signs says it again with the password. `sha256`: the digest of what the signer was shown."""
+
+    password = serializers.CharField(required=False, allow_blank=True, max_length=512, trim_whitespace=False)
+    note = Text(required=False, allow_blank=True, max_length=2000)
+    sha256 = Text(required=False, allow_blank=True, max_length=64)
 
 
 class PacketSentIn(Strict):

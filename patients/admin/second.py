@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import authenticate
 from django.http import HttpRequest
 
 from patients.models import User
+from patients.services import reauthentication
 
-WRONG = "This is not the password of {name}."
-LOCKED = "Too many wrong passwords for {name}: try again in a quarter of an hour."
+TEXTS = {
+    reauthentication.WRONG: "This is not the password of {name}.",
+    reauthentication.LOCKED: "Too many wrong passwords for {name}: try again in a quarter of an hour.",
+}
 
 
 def refusal(request: HttpRequest, second: User, password: str) -> str:
@@ -16,9 +18,5 @@ def refusal(request: HttpRequest, second: User, password: str) -> str:
 
     Wrong ones count towards the lock-out of that name, as at sign-in.
     """
-    found = authenticate(request, username=second.username, password=password)
-    locked = bool(getattr(request, "axes_locked_out", False))
-    request.axes_locked_out = False  # type: ignore[attr-defined]
-    if found is not None and found.pk == second.pk:
-        return ""
-    return (LOCKED if locked else WRONG).format(name=second.username)
+    wrong = reauthentication.refusal(request, second, password)
+    return TEXTS[wrong].format(name=second.username) if wrong else ""

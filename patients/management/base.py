@@ -7,9 +7,11 @@ import sys
 from contextlib import nullcontext
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from patients.access import everywhere
+from patients.db import refuse_start
 from patients.errors import DomainError
 
 
@@ -30,6 +32,8 @@ class OperatorCommand(BaseCommand):
     one_transaction = True
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if settings.PRODUCTION:
+            refuse_start()
         try:
             with everywhere(by=operator()) if self.one_transaction else nullcontext():
                 code = self.run(**options)

@@ -1,4 +1,4 @@
-from patients.models.audit import ReadLog
+from patients.models.audit import Denial, ErasedEvent, EventShape, ReadLog, Seal, SealPart
 from patients.models.inbound import (
     Blob,
     BlobPart,
@@ -10,7 +10,7 @@ from patients.models.inbound import (
     Source,
     TableMapping,
 )
-from patients.models.machinery import Heartbeat, Idempotency, Run
+from patients.models.machinery import Heartbeat, Hold, Idempotency, Run
 from patients.models.observations import (
     Attestation,
     Bleed,
@@ -22,7 +22,7 @@ from patients.models.observations import (
     Result,
     ResultHead,
 )
-from patients.models.patient import Patient, PatientAccess
+from patients.models.patient import Erasure, Patient, PatientAccess
 from patients.models.people import ROLES, Membership, Site, SiteSetting, User
 
 __all__ = [
@@ -33,10 +33,15 @@ __all__ = [
     "BlobPart",
     "CodeMap",
     "Coverage",
+    "Denial",
     "Draw",
+    "ErasedEvent",
+    "Erasure",
     "Event",
+    "EventShape",
     "FactorUse",
     "Heartbeat",
+    "Hold",
     "Idempotency",
     "Inbound",
     "InboundItem",
@@ -50,6 +55,8 @@ __all__ = [
     "Result",
     "ResultHead",
     "Run",
+    "Seal",
+    "SealPart",
     "Site",
     "SiteSetting",
     "Source",

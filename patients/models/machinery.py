@@ -49,3 +49,14 @@ class Idempotency(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+class Hold(models.Model):
+    """Something an operator has to let go: "mail" after a restore, so that a copy does not send it again."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    since = models.DateTimeField()
+    reason = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.name

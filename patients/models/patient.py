@@ -52,3 +52,25 @@ class PatientAccess(Identified):
 
     def __str__(self) -> str:
         return f"{self.from_on}"
+
+
+@pghistory.track(*tracked())
+class Erasure(Identified):
+    """What is left of a patient after a lawful deletion: no person, only that, when, why and by whom.
+
+    `erased` is the patient's id; `counts` how many rows of each table went; `kept` the ids of imports whose
+    files name other people too, so that their bytes stay until those may go.
+    """
+
+    site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="+")
+    erased = models.UUIDField(unique=True)
+    basis = models.CharField(max_length=32)
+    rule = models.CharField(max_length=32)
+    reason = models.TextField()
+    by = models.CharField(max_length=150)
+    at = models.DateTimeField()
+    counts = models.JSONField(default=dict)
+    kept = models.JSONField(default=list)
+
+    def __str__(self) -> str:
+        return f"{self.erased}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pghistory
 from django.contrib.auth.models import AbstractUser
 from django.db import models
+from django.utils.crypto import salted_hmac
 
 from patients.ids import new_id
 from patients.models.audit import tracked
@@ -14,13 +15,16 @@ ROLES = ("coordinator", "clinician", "lab_importer", "payer_analyst", "auditor",
 SETTING_KINDS = ("certification", "holiday", "override", "escalation")
 
 
-@pghistory.track(*tracked(), exclude=["password", "last_login"])
+@pghistory.track(*tracked(), exclude=["password", "last_login", "session_epoch", "failed_signins"])
 class User(AbstractUser):
     """A person who signs in. `npi` is the US National Provider Identifier, where there is one.
 
     `mail_digest`: reminders of tasks come in one mail a day, at `digest_hour` o'clock in the site's local
     time, on Saturdays and Sundays only with `mail_weekends`. `mail_single`: each reminder comes as a mail of
     its own when it falls due. Alerts and escalations always come alone and at once.
+
+    A session is good while the person's `session_epoch` is that in which it began. `failed_signins` counts
+    wrong passwords and codes since the last sign-in or new password.
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -29,11 +33,18 @@ class User(AbstractUser):
     mail_single = models.BooleanField(default=False)
     mail_weekends = models.BooleanField(default=False)
     digest_hour = models.PositiveSmallIntegerField(default=7)
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    failed_signins = models.PositiveIntegerField(default=0, editable=False)
 
     class Meta(AbstractUser.Meta):
         constraints = [
             models.CheckConstraint(condition=models.Q(digest_hour__lte=23), name="user_digest_hour")
         ]
+
+    def _get_session_auth_hash(self, secret: str | None = None) -> str:
+        """What ties a session to the password and to the epoch."""
+        told = f"{self.password}|{self.session_epoch}"
+        return salted_hmac("daymark.session", told, secret=secret, algorithm="sha256").hexdigest()
 
 
 @pghistory.track(*tracked())

@@ -188,7 +188,7 @@ def test_each_blocking_gate_refuses_in_the_form_as_over_rest(ana: Client, staffe
     shown = text_of(send(ana, patient, "check"))
     told = summary(send(ana, patient))
     assert [field for field, _ in told] == ["gates"]
-    assert told[0][1] in shown and "1 fault blocks saving" in shown
+    assert told[0][1] in shown and "1 reason stands against the infusion" in shown
     assert "Only a clinician" in shown and "override-password" not in shown
     body = {
         "started_at": "2026-03-02T09:00:00Z", "ended_at": "2026-03-02T10:00:00Z", "weight_kg": "72",

@@ -66,6 +66,7 @@ def test_other_roles_are_told_which_right_is_missing(site: Any, client: Client, 
 def test_a_superuser_without_a_role_opens_nothing(site: Any, client: Client):
     user = make_staff(site, "coordinator", "root")
     user.memberships.all().delete()
+    user.refresh_from_db()
     user.is_superuser = user.is_staff = True
     user.save()
     client.force_login(user)

@@ -17,6 +17,7 @@ import time_machine
 from django.db import transaction
 from django.urls import reverse
 
+from outcomes.rules.signing import milestone_id
 from outcomes.services import cohort
 from patients import access, matrix
 from patients.models import ROLES, Inbound, QuarantineItem, Result
@@ -24,20 +25,24 @@ from patients.services import sites
 from patients.services.sites import create_source
 from tests.api.conftest import NOW, World, client_of, ok
 from tests.factories.messages import oru
-from tests.factories.people import make_site
+from tests.factories.people import PASSWORD, make_site
 from workflow.models import Alert, TaskDue
 from workflow.services import imports
 
 SITE_ROLES = tuple(r for r in ROLES if r != "payer_analyst")
 LISTS = (
     "api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts", "api:overrides", "api:imports",
-    "api:quarantine", "api:code-maps", "api:table-mappings",
+    "api:quarantine", "api:code-maps", "api:table-mappings", "api:feeds",
 )  # fmt: skip
+BY_CONTRACT = ("api:contract-milestones", "api:contract-exposure")
+PERSONAL = ("api:feed",)
+"""What belongs to one person; its own test asks for it as everybody."""
 DENIED, MISSING = 403, 404
+BODIES = {"api:milestone-attest": {"password": PASSWORD}}
 CASES = [
     (name, method)
     for name, row in matrix.rows().items()
-    if name.startswith("api:") and name not in ("api:schema", "api:docs")
+    if name.startswith("api:") and name not in ("api:schema", "api:docs", *PERSONAL)
     for method in row
 ]
 
@@ -54,7 +59,8 @@ class Objects:
         """What fills the address of a route; {} for a list over all patients."""
         by_name = {
             "api:site": lambda: {"site": self.world.north.pk},
-            "api:contract-milestones": lambda: {"contract": "sample-level"},
+            **dict.fromkeys(BY_CONTRACT, lambda: {"contract": "sample-level"}),
+            "api:milestone-version": lambda: {"milestone": self.milestone(), "version": 1},
             "api:packet-version": lambda: {"patient": self.patient, "version": 1},
             "api:steroid-course": lambda: {"course": self.course},
             "api:steroid-doses": lambda: {"course": self.course},
@@ -65,11 +71,15 @@ class Objects:
             "task": lambda: {"task": TaskDue.objects.filter(kind="liver-panel")[0].pk},
             "import": lambda: {"inbound": Inbound.objects.get().pk},
             "quarantine": lambda: {"item": QuarantineItem.objects.get().pk},
+            "milestone": lambda: {"milestone": self.milestone()},
             "alert": lambda: {"alert": Alert.objects.filter(state="open")[0].pk},
         }
         noun = name.removeprefix("api:").split("-")[0]
         made = by_name.get(name) or by_noun.get(noun) or (lambda: {"patient": self.patient})
         return dict(made())
+
+    def milestone(self) -> Any:
+        return milestone_id(self.patient, "sample-level", 12)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +102,7 @@ def objects(made: Objects, django_db_blocker: Any) -> Iterator[Objects]:
 def _make(world: World) -> Objects:
     for role in SITE_ROLES:
         world.api(role), world.api(role, "south")
-    patient = world.told(cohort.alert_open)
+    patient = world.told(cohort.alert_open, contract="sample-level")
     order = {"started_on": "2027-03-01", "template": "default"}
     made = world.api("clinician").post(reverse("api:steroid-courses", kwargs={"patient": patient}), order)
     source = create_source(code="lab", site=world.north)
@@ -109,13 +119,13 @@ def test_a_route_does_for_each_role_what_its_row_says(objects: Objects, name: st
     kwargs = objects.kwargs(name)
     url = reverse(name, kwargs=kwargs)
     for role in SITE_ROLES:
-        own = _asked(objects.world, role, "north", method, url)
+        own = _asked(objects.world, role, "north", method, url, BODIES.get(name))
         if role not in allowed:
             assert own == DENIED, (role, own)
         elif name != "api:sites" or method == "GET":
             assert own not in (401, DENIED, 405) and own < 500, (role, own)
         foreign = _asked(objects.world, role, "south", method, url)
-        if kwargs and name != "api:contract-milestones":
+        if kwargs and name not in BY_CONTRACT:
             assert foreign == MISSING, (role, foreign)
 
 
@@ -127,8 +137,8 @@ def test_a_stranger_and_an_analyst_reach_no_patient(objects: Objects, name: str,
     assert status in (DENIED, MISSING), status
 
 
-def _asked(world: World, role: str, site: str, method: str, url: str) -> int:
-    answer = getattr(world.api(role, site), method.lower())(url, {})
+def _asked(world: World, role: str, site: str, method: str, url: str, body: Any = None) -> int:
+    answer = getattr(world.api(role, site), method.lower())(url, body or {})
     return int(answer.status_code)
 
 

@@ -135,7 +135,7 @@ def _unconverted(pattern: str) -> str:
 
 def test_the_readable_documentation_opens(world: World) -> None:
     client = Client()
-    client.force_login(world.user("clinician"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(world.user("clinician"), backend="config.accounts.PasswordBackend")
     answer = client.get(V1 + "docs/")
     assert answer.status_code == 200 and b"/status/" in answer.content
 

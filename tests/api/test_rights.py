@@ -164,9 +164,7 @@ def test_without_a_good_token_the_answer_says_how_to_sign_in(world: World, heade
 
 def test_a_session_reads_and_needs_the_csrf_token_to_write(world: World) -> None:
     client = Client(enforce_csrf_checks=True, raise_request_exception=False)
-    client.force_login(
-        world.user("coordinator"), backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client.force_login(world.user("coordinator"), backend="config.accounts.PasswordBackend")
     ok(client.get(V1 + "patients/"))
     problem(client.post(V1 + "patients/", person()), 403)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -104,6 +104,66 @@ def test_a_task_is_assigned_to_a_colleague_of_the_site(world: World, task: dict[
     foreign = world.user("clinician", "south").username
     assert pointers(act(world, task, "assign", {"assignee": foreign})) == {"/assignee"}
     assert pointers(act(world, task, "assign", {"assignee": "nobody-here"})) == {"/assignee"}
+
+
+def test_a_task_taken_meanwhile_answers_with_both_values(world: World, task: dict[str, Any]) -> None:
+    coordinator, clinician = (world.user(r).username for r in ("coordinator", "clinician"))
+    ok(act(world, task, "assign", {"assignee": clinician, "seen": "", "reason": "on call"}, "clinician"))
+    body = problem(act(world, task, "assign", {"assignee": coordinator, "seen": ""}), 412)
+    assert (body["current"], body["submitted"]) == ({"assignee": clinician}, {"assignee": coordinator})
+
+
+def test_an_ended_task_says_who_ended_it(world: World, task: dict[str, Any]) -> None:
+    ok(act(world, task, "complete", {"reason": "done by phone"}, "clinician"))
+    body = problem(act(world, task, "complete", {"reason": "done"}), 409)
+    assert (body["ended_by"], body["ended_at"]) == ("clinician-north", "2027-03-01T11:00:00Z")
+    assert "clinician-north on 1 Mar 2027 at 12:00" in body["detail"]
+
+
+def test_a_hold_ends_with_the_window_and_can_be_lifted(world: World, task: dict[str, Any]) -> None:
+    beyond = (date.fromisoformat(task["closes_on"]) + timedelta(1)).isoformat()
+    assert pointers(act(world, task, "snooze", {"until": beyond, "reason": "x"})) == {"/until"}
+    assert ok(act(world, task, "snooze", {"until": task["closes_on"], "reason": "x"}))["snoozed_until"]
+    assert ok(act(world, task, "snooze", {"until": None, "reason": "back"}))["snoozed_until"] is None
+
+
+CALL = {"who": "patient", "how": "phone", "outcome": "left_message"}
+
+
+def test_contacts_are_logged_and_the_list_shows_them_at_once(world: World, task: dict[str, Any]) -> None:
+    made = ok(
+        act(world, task, "contacts", {**CALL, "at": "2027-03-01T09:30:00+01:00", "note": "neighbour"}), 201
+    )
+    assert set(made) == {"id", "at", "who", "how", "outcome", "note", "by", "recorded_at"}
+    ok(act(world, task, "contacts", CALL), 201)
+    listed = ok(world.api().get(V1 + f"worklist/{task['id']}/contacts/"))["results"]
+    assert [c["at"] for c in listed] == ["2027-03-01T11:00:00Z", "2027-03-01T08:30:00Z"]
+    row = next(t for t in tasks(world) if t["id"] == task["id"])
+    assert row["contacts"]["count"] == 2 and row["contacts"]["last"]["outcome"] == "left_message"
+    hidden = ok(world.api("auditor").get(V1 + f"worklist/{task['id']}/contacts/"))["results"]
+    assert [c["note"] for c in hidden] == [None, None]
+
+
+ODD_CALLS = [
+    ({"who": "neighbour"}, "/who"),
+    ({"how": "pigeon"}, "/how"),
+    ({"outcome": "ok"}, "/outcome"),
+    ({"who": "other"}, "/note"),
+    ({"outcome": "other"}, "/note"),
+    ({"at": "2027-03-01T12:00:00Z"}, "/at"),
+    ({"at": "yesterday"}, "/at"),
+]
+
+
+def test_a_contact_is_in_known_words_and_not_ahead_of_the_clock(world: World, task: dict[str, Any]) -> None:
+    for change, pointer in ODD_CALLS:
+        assert pointers(act(world, task, "contacts", {**CALL, **change})) == {pointer}
+
+
+def test_every_task_says_why(world: World) -> None:
+    for number, story in enumerate((cohort.alert_open, cohort.booked, cohort.steroids_running)):
+        world.told(story, f"N-{number}")
+    assert [t["key"] for t in tasks(world) if not t["why"]] == []
 
 
 def test_unknown_and_foreign_tasks_are_not_found(world: World, task: dict[str, Any]) -> None:

@@ -33,7 +33,15 @@ STORIES = (
     "month_five",
     "died",
 )
-SPARE = {"to alert": "weeks_missed", "to answer": "alert_open", "to move": "booked", "to file": "month_five"}
+SPARE = {
+    "to alert": "weeks_missed",
+    "to answer": "alert_open",
+    "to move": "booked",
+    "to file": "month_five",
+    "to infuse": "cleared",
+    "to infuse plainly": "cleared",
+    "to override": "referred",
+}
 WATCH = """
 window.violations = [];
 document.addEventListener('securitypolicyviolation', (e) => {
@@ -84,7 +92,7 @@ def own_database(django_db_setup: None, django_db_blocker: Any, worker_id: str) 
 
 @pytest.fixture(scope="package")
 def clinic(own_database: None) -> dict[str, UUID]:
-    """Patients by the name of their story, at one site with a coordinator and a site administrator."""
+    """Patients by the name of their story, at one site with its people."""
     from patients.access import everywhere
     from tests.factories.people import make_site, make_staff
 
@@ -92,6 +100,8 @@ def clinic(own_database: None) -> dict[str, UUID]:
         site = make_site("northside", timezone="America/Chicago")
         make_staff(site, "coordinator", "ana")
         make_staff(site, "site_admin", "adam")
+        for name in ("dr-a", "dr-b"):
+            make_staff(site, "clinician", name)
         told = {name: name for name in STORIES} | SPARE
         return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
 

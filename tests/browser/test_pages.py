@@ -20,6 +20,7 @@ FORMS = (
     "log/bleeds/",
     "lab-entry/",
     "plan/",
+    "infusion/",
     "packet/",
     "claim/",
 )

@@ -1,4 +1,4 @@
-"""A committed cohort for the tests of a module, because an export reads in a transaction of its own."""
+"""A committed cohort for the tests of this folder, because an export reads in a transaction of its own."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def followed(t: Teller, months: int) -> None:
         t.fact(on, "factor-uses", product="IDELVION", iu="3000", given_on=on.isoformat(), reason="bleed")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Committed rows, at a fixed time; the tables are emptied afterwards."""
     with django_db_blocker.unblock(), time_machine.travel(NOW, tick=False):
@@ -83,13 +83,13 @@ def database(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
             TransactionTestCase._fixture_teardown(TransactionTestCase())  # type: ignore[attr-defined]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def sites(database: None) -> Cohort:
     with access.everywhere(by="test"):
         return Cohort(make_site("north"), make_site("south", timezone="America/New_York"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def cohort(sites: Cohort) -> Cohort:
     """Three in the north (36, 12 and 5 months), one in the south (24 months)."""
     sites.told("N-36", 36)

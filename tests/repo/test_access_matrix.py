@@ -96,9 +96,10 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
     }
 
 
-def test_only_a_clinician_orders_steroids_and_voids() -> None:
+def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
     both = granted("clinician", writing=True) - granted("coordinator", writing=True)
     assert both == {
+        "api:milestone-attest",
         "api:steroid-courses",
         "api:steroid-course",
         "api:infusion-override-confirm",
@@ -107,7 +108,10 @@ def test_only_a_clinician_orders_steroids_and_voids() -> None:
         "api:prophylaxis-stop",
         "admin:void",
     }
-    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {"api:exports"}
+    assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {
+        "api:exports",
+        "admin:export-new",
+    }
 
 
 def test_the_workplace_is_closed_to_importers_analysts_and_auditors() -> None:

@@ -9,7 +9,7 @@ from django.db import connection
 
 from patients.access import as_owner
 from patients.models import Patient, Site
-from patients.selectors.audit import digest_drift
+from patients.selectors.audit import audit_drift
 from tests.factories.people import PatientFactory
 from workflow.models import Act
 
@@ -42,13 +42,13 @@ def test_acts_have_an_event_each(site: Site) -> None:
 
 def test_a_changed_event_is_found(site: Site) -> None:
     patient = PatientFactory(site=site)
-    assert list(digest_drift()) == []
+    assert list(audit_drift()) == []
     event = Events.objects.get(pgh_obj_id=patient.pk)
     with as_owner(), connection.cursor() as cursor:
         cursor.execute("set local session_replication_role = replica")
         cursor.execute("update patients_patientsealedevent set mrn = 'X' where pgh_id = %s", [event.pk])
         cursor.execute("set local session_replication_role = origin")
-    assert list(digest_drift()) == [
+    assert list(audit_drift()) == [
         f"audit event patients_patientsealedevent {event.pk} was changed after it was written"
     ]
 

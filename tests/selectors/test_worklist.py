@@ -18,7 +18,7 @@ from workflow.selectors.worklist import Filter, Group, today_groups
 from workflow.services import plan, worklist
 
 pytestmark = pytest.mark.django_db
-ORDER = ["alerts", "overdue", "expiring", "due", "closing", "next", "hold"]
+ORDER = ["alerts", "overdue", "expiring", "due", "closing", "next", "hold", "missed"]
 
 
 def told(story: str, site: Any, mrn: str = "W1") -> UUID:
@@ -52,7 +52,7 @@ def holders(found: dict[str, Group], key: str) -> list[str]:
         ("closes_on", ["due"]),
         ("closes_on + 1", ["overdue"]),
         ("missed_on - 1", ["overdue"]),
-        ("missed_on", []),
+        ("missed_on", ["missed"]),
     ],
 )
 def test_a_panel_moves_through_the_groups_with_the_days(site: Any, day: str, group: list[str]):

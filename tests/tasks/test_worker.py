@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from config.embedded import Valkey
 from patients.access import everywhere
-from patients.models import Heartbeat
+from patients.models import Heartbeat, Run
 from tests.factories.people import make_site, make_staff
 from tests.services.ready import given, ready_patient
 from workflow.models import Notice, Pathway
@@ -94,6 +94,7 @@ def test_the_bell_wakes_sender_sweep_and_redecision(worker: Any) -> None:
     ):
         app.send_task(task)
     assert until(lambda: Heartbeat.objects.filter(name="worker").exists())
+    assert until(lambda: Run.objects.filter(name="workflow.sweep", ok=True).exists())
     assert until(lambda: Pathway.objects.get(pk=patient.pk).decided_seq > seq)
     assert until(lambda: Notice.objects.filter(kind="alert", sent_at__isnull=False).count() == 1)
     assert len(list(mail.iterdir())) == 1

@@ -48,6 +48,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     pages += [("lab-entry", "Lab entry", CARE), ("desk", "Desk", CARE)]
     pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
     pages += [
+        ("exports", "Exports", OPENS_ADMIN),
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
         ("health", "Health", SITE_ADMIN),

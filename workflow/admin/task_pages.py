@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from django.contrib import admin, messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from patients.access import staff_at
@@ -62,9 +62,15 @@ def _act(request: HttpRequest, row: TaskDue, team: list[User], form: TaskForm) -
         now = lists.one_task(row.pk) or row
         return _shown(request, now, team, form, request.POST.dict(), faults_of(error), error.status)
     messages.success(request, form.saved)
-    if "today" in request.GET:
-        return redirect("admin:today")
-    return redirect("admin:patient", row.patient_id)
+    return redirect(_back(request, row))
+
+
+def _back(request: HttpRequest, row: TaskDue) -> str:
+    """The list the task was opened from: a group of Today, all of it, or the patient."""
+    if "today" not in request.GET:
+        return reverse("admin:patient", args=[row.patient_id])
+    group = request.GET["today"]
+    return reverse("admin:today") + (f"?group={group}" if group.isalpha() else "")
 
 
 def _shown(
@@ -122,6 +128,9 @@ def _words(act: Act) -> str:
     if act.kind == "snooze":
         until = act.payload["until"]
         return f"On hold until {told.long_day(date.fromisoformat(until))}" if until else "Taken off hold"
+    if act.kind == "book":
+        on = act.payload["on"]
+        return f"Booked for {told.long_day(date.fromisoformat(on))}" if on else "Booking taken back"
     return DONE[act.kind]
 
 

@@ -26,6 +26,7 @@ from workflow.admin.task_forms import named
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
 from workflow.selectors.desk import waiting_count
+from workflow.selectors.notices import undelivered
 from workflow.services import bulk, shapes
 
 NOBODY = "-"
@@ -126,6 +127,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         updated=_clock(now, sites),
         on_desk=waiting_count(allowed),
         clinical=frozenset(sites_of(request, {"clinician"})),
+        undelivered=undelivered(sites=allowed, site=only.site),
         **_bar(posted, allowed, here),
     )
 
@@ -139,7 +141,7 @@ def _bar(posted: Posted, sites: Iterable[UUID], here: date) -> dict[str, Any]:
         "tomorrow": here + timedelta(days=1),
         "values": posted.values,
         "selected": set(posted.tasks),
-        "faults": summary(posted.faults, FIELDS),
+        "faults": summary(posted.faults, ("task", *FIELDS)),
         "wrong": by_field(posted.faults),
     }
 

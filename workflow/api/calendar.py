@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.urls import reverse
-from icalendar import Calendar, Event
+from icalendar import Calendar, Event, vDuration
 
 from workflow.models import FeedEntry
 from workflow.rules.feeds import reference
@@ -23,7 +23,7 @@ def document(entries: Iterable[FeedEntry]) -> bytes:
     calendar.add("calscale", "GREGORIAN")
     calendar.add("x-wr-calname", "HTC tasks")
     calendar.add("refresh-interval", REFRESH, parameters={"VALUE": "DURATION"})
-    calendar.add("x-published-ttl", REFRESH)
+    calendar.add("x-published-ttl", vDuration(REFRESH).to_ical().decode())
     for entry in entries:
         calendar.add_component(_event(entry))
     return bytes(calendar.to_ical())

@@ -19,9 +19,10 @@ from patients.api.versions import etag, seen_version
 from patients.errors import Forbidden, NotFound
 from patients.services.shapes import Strict, checked
 from workflow.api.hidden import CONTACT, TASK
-from workflow.models import Act, Alert, TaskDue
+from workflow.models import Act, Alert, SiteTask, TaskDue
 from workflow.selectors import acts, lists
-from workflow.services import alerts, shapes, worklist
+from workflow.selectors.site_tasks import Together, site_task_row, site_tasks
+from workflow.services import alerts, shapes, undelivered, worklist
 
 TASK_FILTERS = ("site", "state", "kind", "due_before", "assignee", "patient")
 ALERT_FILTERS = ("site", "state", "patient", "rule")
@@ -36,12 +37,12 @@ class Worklist(ApiView):
         parameters=_parameters(*TASK_FILTERS), responses=OpenApiTypes.OBJECT, operation_id="worklist_list"
     )
     def get(self, request: Request) -> Response:
-        rows = lists.tasks(filters_of(request, TASK_FILTERS, ordering=("due_on", "-due_on")))
+        filters = filters_of(request, TASK_FILTERS, ordering=("due_on", "-due_on"))
+        rows = Together(site_tasks(filters), lists.tasks(filters))
         return page_of(request, rows, self._seen)
 
-    def _seen(self, page: Sequence[TaskDue]) -> list[dict[str, Any]]:
-        pairs = zip(page, lists.task_rows(page), strict=True)
-        return [self.seen_at(task.site_id, body, TASK) for task, body in pairs]
+    def _seen(self, page: Sequence[TaskDue | SiteTask]) -> list[dict[str, Any]]:
+        return [self.seen_at(task.site_id, _task_row(task), TASK) for task in page]
 
 
 class TaskView(ApiView):
@@ -51,20 +52,29 @@ class TaskView(ApiView):
 
     def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        self.task = _one(TaskDue.objects.all(), kwargs["task"], "task")
+        self.task = self.found(kwargs["task"])
         self.require_at(self.task.site_id)
+
+    def found(self, pk: UUID) -> Any:
+        return _one(TaskDue.objects.all(), pk, "task")
 
 
 class TaskAct(TaskView):
-    """`worklist/{id}/<act>/`: the act comes from the route."""
+    """`worklist/{id}/<act>/`: the act comes from the route. A task about no patient is completed or waived."""
 
     act = ""
     shape: type[Strict] = shapes.ReasonIn
+
+    def found(self, pk: UUID) -> Any:
+        return SiteTask.objects.filter(pk=pk).first() or super().found(pk)
 
     @extend_schema(request=shapes.ReasonIn, responses=OpenApiTypes.OBJECT)
     @idempotent
     def post(self, request: Request, task: UUID) -> Response:
         fields = checked(self.shape, request.data)
+        if isinstance(self.task, SiteTask):
+            ended = undelivered.end(task=task, act=self.act, reason=fields.get("reason", ""), by=self.by())
+            return Response(_task_row(ended))
         verb = getattr(worklist, self.act)
         verb(patient=self.task.patient_id, key=self.task.key, by=self.by(), **fields)
         return Response(lists.task_rows([_one(TaskDue.objects.all(), task, "task")])[0])
@@ -144,6 +154,10 @@ class Acknowledge(ApiView):
         )
         body = lists.alert_rows([_one(Alert.objects.all(), alert, "alert")])[0]
         return etag(Response(body), len(alerts.answers(patient, alert)))
+
+
+def _task_row(task: TaskDue | SiteTask) -> dict[str, Any]:
+    return site_task_row(task) if isinstance(task, SiteTask) else lists.task_rows([task])[0]
 
 
 def _one(rows: QuerySet[Any], pk: UUID, noun: str) -> Any:

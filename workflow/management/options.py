@@ -33,6 +33,13 @@ def day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"“{text}” is no date such as 2027-03-10") from error
 
 
+def whole(text: str) -> int:
+    """A whole number."""
+    if not text.isdecimal():
+        raise CommandError(f"“{text}” is no whole number")
+    return int(text)
+
+
 def seconds(text: str) -> float:
     """A length of time of at most a day."""
     try:

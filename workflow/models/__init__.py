@@ -1,6 +1,6 @@
 from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
 from workflow.models.feed import Feed, FeedEntry
-from workflow.models.notice import Notice
+from workflow.models.notice import Notice, SiteTask, Watermark
 from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
 
 __all__ = [
@@ -15,5 +15,7 @@ __all__ = [
     "Kit",
     "Notice",
     "Pathway",
+    "SiteTask",
     "TaskDue",
+    "Watermark",
 ]

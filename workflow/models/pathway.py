@@ -15,7 +15,8 @@ class Pathway(PatientRow):
     """One row per patient: the lock of the one door, the pins, and the state known now.
 
     `decided_for` is the date decided about; `next_change_on` the first date on which the decision may
-    differ without a new fact. Milestones are stale while `decided_seq` > `assessed_seq`.
+    differ without a new fact. Milestones are stale while `decided_seq` > `assessed_seq`, notices about
+    tasks while it is > `noticed_seq`.
     """
 
     patient = models.OneToOneField(
@@ -39,11 +40,19 @@ class Pathway(PatientRow):
     decided_at = models.DateTimeField(null=True)
     decided_seq = models.BigIntegerField(default=0)
     assessed_seq = models.BigIntegerField(default=0)
+    noticed_seq = models.BigIntegerField(default=0)
     next_change_on = models.DateField(null=True)
     derived_by = models.CharField(max_length=32, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["next_change_on"], name="pathway_next_change")]
+        indexes = [
+            models.Index(fields=["next_change_on"], name="pathway_next_change"),
+            models.Index(
+                fields=["patient"],
+                condition=models.Q(decided_seq__gt=models.F("noticed_seq")),
+                name="pathway_not_noticed",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.pathway} {self.phase}"
@@ -75,6 +84,16 @@ class GateDecision(DerivedRow):
         indexes = [models.Index(fields=["site", "valid_until"], name="gate_expiry")]
 
 
+SWEPT = {
+    "opening": "opens_at",
+    "dueing": "due_at",
+    "closing": "closes_at",
+    "snoozed": "snoozed_until",
+    "booked": "booked_on",
+}
+"""Instants and dates of a task on which a reminder may fall due, by the name of their index."""
+
+
 class TaskDue(DerivedRow):
     """One task with its window as dates and as instants at the site's midnight.
 
@@ -104,7 +123,14 @@ class TaskDue(DerivedRow):
             models.Index(
                 fields=["site", "due_at", "id"], condition=models.Q(ended_as__isnull=True), name="task_open"
             ),
-            models.Index(fields=["opens_at"], condition=models.Q(ended_as__isnull=True), name="task_sweep"),
+            *(
+                models.Index(
+                    fields=[instant],
+                    condition=models.Q(ended_as__isnull=True, **{f"{instant}__isnull": False}),
+                    name=f"task_{name}",
+                )
+                for name, instant in SWEPT.items()
+            ),
         ]
 
 

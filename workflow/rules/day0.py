@@ -89,9 +89,12 @@ def _power(number: Decimal) -> str:
 
 
 def unexplained_volume(dosing: Dosing, given: Mapping[str, Any]) -> str:
-    """The sentence that asks for a reason when a complete dose is not the volume by rule; else ""."""
+    """The sentence that asks for a reason when a complete dose is not the volume by rule; else "".
+
+    A dose whose outcome is not known yet counts as complete.
+    """
     weight, volume = given.get("weight_kg"), given.get("volume_ml")
-    if weight is None or volume is None or given.get("outcome") != "complete":
+    if weight is None or volume is None or given.get("outcome", "complete") != "complete":
         return ""
     expected = expected_volume(dosing, weight)
     if volume == expected:

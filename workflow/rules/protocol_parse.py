@@ -74,7 +74,7 @@ def parse_pathway(data: Mapping[str, Any], known: Known) -> tuple[PathwayFile | 
     """The pathway, or None and all faults. `known` names the analytes of the catalogue."""
     faults: list[Fault] = []
     node = Node(data, "", faults)
-    release = _release(node)
+    release = parse_release(node)
     codes = node.texts("attestation_codes")
     known = replace(known, attestations=frozenset(codes))
     windows = parse_windows(node.table_at("windows"))
@@ -113,7 +113,7 @@ def parse_policy(data: Mapping[str, Any], known: Known) -> tuple[PolicyFile | No
     """The policy, or None and all faults. `known` names the analytes and the attestations of all pathways."""
     faults: list[Fault] = []
     node = Node(data, "", faults)
-    release = _release(node)
+    release = parse_release(node)
     overlays = node.named_tables("gates") if node.has("gates") else iter(())
     policy = PolicyFile(
         release=release,
@@ -171,7 +171,8 @@ def _overlaid(gate: Gate, overlay: Overlay | None) -> Gate:
     )
 
 
-def _release(node: Node) -> Release:
+def parse_release(node: Node) -> Release:
+    """What the file says of itself."""
     version = node.text("version")
     if version and not (version.isascii() and version.isdigit()):
         node.fault("version", f"“{version}” is no whole number")

@@ -14,7 +14,7 @@ from workflow.models import Act, TaskDue
 from workflow.selectors.shown import instant
 
 ENDING = ("complete", "waive", "miss", "acknowledge", "confirm-override")
-TASK_ACTS = ("complete", "waive", "miss", "snooze", "assign", "contact")
+TASK_ACTS = ("complete", "waive", "miss", "snooze", "assign", "book", "contact")
 
 
 def last_key(patient: UUID, kind: str) -> str | None:

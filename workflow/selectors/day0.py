@@ -11,6 +11,7 @@ from workflow.rules import day0, dose, follow_ups, gates
 from workflow.rules.day0 import Block
 from workflow.rules.effects import Dose, GateVerdict, Task
 from workflow.rules.facts import History, KitFact, known
+from workflow.rules.infusion_checks import expected_volume
 from workflow.rules.protocol import Protocol
 from workflow.selectors.decisions import local_date, pinned
 
@@ -36,7 +37,8 @@ def preview(past: History, given: Mapping[str, Any], *, started_at: datetime) ->
     protocol = pinned(facts)
     infused = replace(facts, infusion=day0.candidate(given, started_at, on))
     told = {"outcome": "complete", "started_at": started_at, **given}
-    odd = {"weight_kg", "volume_ml"} <= given.keys()
+    if "weight_kg" in told:
+        told.setdefault("volume_ml", expected_volume(protocol.dosing, told["weight_kg"]))
     return Preview(
         day0=on,
         protocol=protocol,
@@ -44,6 +46,6 @@ def preview(past: History, given: Mapping[str, Any], *, started_at: datetime) ->
         blocks=day0.blocks(protocol, infused),
         dose=dose.dose(protocol.dosing, replace(facts, infusion=None), on),
         kit=facts.kits[-1] if facts.kits else None,
-        warnings=day0.warnings(protocol, facts, told, on) if odd else (),
+        warnings=day0.warnings(protocol, facts, told, on) if "weight_kg" in told else (),
         tasks=follow_ups.calendar(protocol, infused, on),
     )

@@ -26,6 +26,12 @@ def unassessed(limit: int) -> list[Unassessed]:
     return [Unassessed(p.patient_id, p.site_id, p.decided_seq) for p in rows[:limit]]
 
 
+def waiting(patients: Iterable[UUID]) -> set[UUID]:
+    """Those of some patients who were decided since they were assessed."""
+    rows = Pathway.objects.filter(patient_id__in=list(patients), decided_seq__gt=F("assessed_seq"))
+    return set(rows.values_list("patient_id", flat=True))
+
+
 def assessed(size: int) -> Iterator[list[UUID]]:
     """Patients whose milestones are up to date, in batches."""
     rows = Pathway.objects.filter(decided_seq=F("assessed_seq")).order_by("pk").values_list("pk", flat=True)

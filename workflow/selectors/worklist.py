@@ -88,7 +88,8 @@ def local_today(now: datetime) -> Cast:
 
 
 def today_groups(*, now: datetime, only: Filter = Filter(), shown: int = SHOWN) -> list[Group]:
-    """Alerts, overdue, expiring gates, due, closing; then what comes within a week and what is on hold.
+    """Alerts, overdue, expiring gates, due, closing; then what comes within a week, what is on hold, and
+    what was missed without a word: it stays until somebody says why, or does it late.
 
     Three queries whatever the size of the cohort. Each count equals the rows behind it.
     """
@@ -101,11 +102,12 @@ def today_groups(*, now: datetime, only: Filter = Filter(), shown: int = SHOWN) 
         tasks["closing"],
         tasks["next"],
         tasks["hold"],
+        tasks["missed"],
     ]
 
 
 def _task_groups(now: datetime, only: Filter, shown: int) -> dict[str, Group]:
-    """The five groups of tasks in one query: the first rows of each, and how many there are."""
+    """The six groups of tasks in one query: the first rows of each, and how many there are."""
     week = now + timedelta(days=SOON_DAYS)
     awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=F("here"))
     wanted = {
@@ -114,6 +116,7 @@ def _task_groups(now: datetime, only: Filter, shown: int) -> dict[str, Group]:
         "closing": awake & Q(opens_at__lte=now, due_at__gt=now, closes_at__gt=now, closes_at__lte=week),
         "next": awake & Q(opens_at__gt=now, opens_at__lte=week),
         "hold": Q(snoozed_until__gt=F("here"), missed_at__gt=now),
+        "missed": Q(missed_at__lte=now),
     }
     parts = [_some(now, only, code, condition, shown) for code, condition in wanted.items()]
     found: dict[str, list[Mapping[str, Any]]] = {code: [] for code in wanted}

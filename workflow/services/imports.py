@@ -7,6 +7,7 @@ what is done by the items' numbers and goes on. The same bytes again change noth
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,10 +35,11 @@ from patients.selectors.matching import Match, matches
 from patients.services import blobs
 from workflow.selectors.inbound import DISPOSITIONS
 from workflow.selectors.items import item_json, rejected_json
-from workflow.services import intake, waiting
+from workflow.services import intake, ledger, waiting
 from workflow.services.pile import Pile, Piled
 from workflow.services.results import Outcome
 
+log = logging.getLogger("daymark.imports")
 LOOSE = frozenset({"pending", "retract", "cancelled", "untracked"})
 CHUNK, AGAIN, AT_ONCE = 500, "again", 5000
 ABANDONED = timedelta(minutes=10)
@@ -146,12 +148,16 @@ def run_queued(*, at: datetime | None = None) -> int:
     moment = at or timezone.now()
     left = Q(state="queued") | Q(state="waiting", at__lt=moment - ABANDONED)
     with access.everywhere(by="worker"):
-        rows = list(Inbound.objects.filter(left).select_related("source", "blob").order_by("at")[:20])
+        rows = list(Inbound.objects.filter(left).select_related("source", "blob", "site").order_by("at")[:20])
     for row in rows:
         try:
             run(inbound=row)
         except Running:
             continue
+        except Exception:
+            log.exception("an import died; it is tried again")
+            with access.everywhere(by="worker"):
+                ledger.intake_failed(row, at=moment)
     return len(rows)
 
 
@@ -497,6 +503,8 @@ class _Run:
             shown.pop("messages")
             self.inbound.counts, self.inbound.state, self.inbound.format = shown, state, self.report.format
             self.inbound.save(update_fields=["counts", "state", "format"])
+            if state == "rejected":
+                ledger.intake_failed(self.inbound, at=self.at)
 
 
 def _row(piled: Piled, outcome: Outcome, source: Source | None) -> Kept:

@@ -3,66 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
-from django.db import connection
+from django.db.models import Q
 
 from patients.access import staff_at
 from patients.ids import new_id
-from patients.models import User
+from patients.models import Inbound, Site, User
 from workflow.models import Notice, Pathway
-from workflow.rules.second_person import CONFIRM_HOURS
 from workflow.selectors.decisions import local_date
 
 ALERT_ROLES = ("coordinator", "clinician")
-DIGEST_HOUR = 7
-"""Local hour from which a working day's digest may go out."""
-
-DIGEST_SQL = """
-insert into workflow_notice (id, site_id, patient_id, key, kind, rule, occurrence, channel, recipient_id,
-    due_at, count, created_at, next_try_at, leased_by, attempts, error)
-select gen_random_uuid(), s.id, null, 'digest:' || s.id, 'digest', 'digest', l.local::date::text, 'email', u.id,
-    %(now)s, c.n, %(now)s, %(now)s, '', 0, ''
-from patients_site s
-cross join lateral (select %(now)s::timestamptz at time zone s.timezone as local) l
-join patients_membership m on m.site_id = s.id and m.role = 'coordinator'
-    and m.from_date <= l.local::date and (m.to_date is null or m.to_date >= l.local::date)
-join patients_user u on u.id = m.user_id and u.is_active and u.mail_digest and u.email <> ''
-cross join lateral (
-    select count(*) as n from workflow_taskdue t
-    where t.site_id = s.id and t.ended_as is null and t.due_at <= %(now)s and t.missed_at > %(now)s
-      and (t.assignee = '' or t.assignee = u.username)
-      and (t.snoozed_until is null or t.snoozed_until <= l.local::date)
-) c
-where c.n > 0 and extract(hour from l.local) >= %(hour)s and extract(isodow from l.local) < 6
-on conflict do nothing
-"""
-
-ESCALATION_SQL = """
-insert into workflow_notice (id, site_id, patient_id, key, kind, rule, occurrence, channel, recipient_id,
-    due_at, count, created_at, next_try_at, leased_by, attempts, error)
-select distinct on (a.key, u.id) gen_random_uuid(), a.site_id, a.patient_id, 'override:' || a.key, 'escalation',
-    'override-escalation', '1', 'email', u.id, %(now)s::timestamptz, 1, %(now)s::timestamptz, %(now)s::timestamptz,
-    '', 0, ''
-from workflow_act a
-join patients_site s on s.id = a.site_id
-cross join lateral (select (%(now)s::timestamptz at time zone s.timezone)::date as today) l
-join patients_membership m on m.site_id = s.id and m.role in ('clinician', 'site_admin')
-    and m.from_date <= l.today and (m.to_date is null or m.to_date >= l.today)
-join patients_user u on u.id = m.user_id and u.is_active and u.email <> ''
-where a.kind = 'override' and a.recorded_at <= %(asked)s and not exists (
-    select 1 from workflow_act b where b.key = a.key and b.kind in ('confirm-override', 'void')
-)
-on conflict do nothing
-"""
+FALLBACK = ("site_admin",)
+IMPORT_ROLES = ("coordinator",)
+SILENT = "scheduler_silent"
 
 
 def alert_notices(
     pathway: Pathway, new: Mapping[UUID, datetime], again: Iterable[UUID], *, at: datetime
 ) -> None:
-    """One notice per person, coordinators and clinicians of the site, for each alert that needs a decision.
+    """One notice per person for each alert that needs a decision: coordinators and clinicians of the site.
 
+    Where none of them has an address, the site's administrators are told instead.
     `new`: alerts with since when they ask; those told since then are not told again. `again`: alerts that
     were closed and opened again. Each opening is one occurrence, so repeating writes nothing twice.
     """
@@ -71,14 +34,19 @@ def alert_notices(
         return
     told = _told([*new, *again])
     due = [pk for pk, asked_at in new.items() if pk not in told or told[pk][1] < asked_at]
-    people = staff_at(pathway.site_id, ALERT_ROLES, today=local_date(at, pathway.site.timezone))
-    rows = [
+    people = _team(pathway, at)
+    _enter(
         _alert(pathway, alert, person.pk, told.get(alert, (0, at))[0] + 1, at)
         for alert in (*due, *again)
         for person in people
-        if person.email
-    ]
-    Notice.objects.bulk_create(rows, ignore_conflicts=True)
+    )
+
+
+def _team(pathway: Pathway, at: datetime) -> list[User]:
+    today = local_date(at, pathway.site.timezone)
+    return _reached(staff_at(pathway.site_id, ALERT_ROLES, today=today)) or _reached(
+        staff_at(pathway.site_id, FALLBACK, today=today)
+    )
 
 
 def _told(alerts: Sequence[UUID]) -> dict[UUID, tuple[int, datetime]]:
@@ -94,8 +62,58 @@ def _told(alerts: Sequence[UUID]) -> dict[UUID, tuple[int, datetime]]:
 
 def ask_second(pathway: Pathway, rule: str, about: UUID, people: Iterable[User], *, at: datetime) -> None:
     """Tells clinicians at once that a colleague needs their word: rule "override" or "void" of an infusion."""
-    rows = [_alert(pathway, about, person.pk, 1, at, rule) for person in people if person.email]
+    _enter(_alert(pathway, about, person.pk, 1, at, rule) for person in _reached(people))
+
+
+def export_ready(*, export: UUID, site: Site, people: Iterable[User], at: datetime) -> None:
+    """Tells those who asked for an export that its files can be fetched. `site`: one the export is about."""
+    _enter(_plain("export_ready", f"export:{export}", site.pk, person.pk, at) for person in _reached(people))
+
+
+def intake_failed(inbound: Inbound, *, at: datetime) -> None:
+    """Tells the person who gave the file and the site's coordinators, once, that it could not be imported."""
+    today = local_date(at, inbound.site.timezone)
+    gave = User.objects.filter(username=inbound.by, is_active=True)
+    people = {p.pk: p for p in (*gave, *staff_at(inbound.site_id, IMPORT_ROLES, today=today))}
+    key = f"import:{inbound.pk}"
+    _enter(_plain("intake_failed", key, inbound.site_id, p.pk, at) for p in _reached(people.values()))
+
+
+def died_imports(*, before: datetime, at: datetime) -> None:
+    """Imports that were begun before some instant and have no outcome yet: told as failed."""
+    left = Inbound.objects.filter(Q(state="waiting") | Q(state="queued"), at__lt=before)
+    for inbound in left.select_related("site"):
+        intake_failed(inbound, at=at)
+
+
+def scheduler_silent(*, since: datetime, at: datetime) -> None:
+    """Tells the administrators of every site and the superusers that no reminder is sent, once per silence."""
+    occurrence = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+    if Notice.objects.filter(kind=SILENT, occurrence=occurrence).exists():
+        return
+    sites = list(Site.objects.order_by("code"))
+    superusers = User.objects.filter(is_superuser=True, is_active=True)
+    people = {person.pk: site for site in sites[:1] for person in _reached(superusers)}
+    for site in sites:
+        admins = staff_at(site.pk, FALLBACK, today=local_date(at, site.timezone))
+        people |= {person.pk: site for person in _reached(admins)}
+    _enter(_plain(SILENT, "scheduler", site.pk, pk, at, occurrence) for pk, site in people.items())
+
+
+def _reached(people: Iterable[User]) -> list[User]:
+    return [person for person in people if person.email]
+
+
+def _enter(rows: Iterable[Notice]) -> None:
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _plain(kind: str, key: str, site: UUID, recipient: UUID, at: datetime, occurrence: str = "1") -> Notice:
+    """A notice about no patient."""
+    return Notice(
+        id=new_id(), site_id=site, key=key, kind=kind, rule=kind, occurrence=occurrence, recipient_id=recipient,
+        due_at=at, created_at=at, next_try_at=at,
+    )  # fmt: skip
 
 
 def _alert(
@@ -108,23 +126,10 @@ def _alert(
         key=f"{rule}:{about}",
         kind="alert",
         rule=rule,
+        urgency=0,
         occurrence=str(occurrence),
         recipient_id=recipient,
         due_at=at,
         created_at=at,
         next_try_at=at,
     )
-
-
-def escalations(*, at: datetime) -> int:
-    """Overrides that the second person has not confirmed in time: told to clinicians and site administrators."""
-    with connection.cursor() as cursor:
-        cursor.execute(ESCALATION_SQL, {"now": at, "asked": at - timedelta(hours=CONFIRM_HOURS)})
-        return int(cursor.rowcount)
-
-
-def digest_notices(*, at: datetime) -> int:
-    """One digest per coordinator, site and local working day with something due. Returns how many are new."""
-    with connection.cursor() as cursor:
-        cursor.execute(DIGEST_SQL, {"now": at, "hour": DIGEST_HOUR})
-        return int(cursor.rowcount)

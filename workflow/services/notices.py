@@ -1,54 +1,42 @@
 """Sends notices: lease a row, send the mail, mark the row. A crash means a second try, never silence.
 
-The same row always makes the same message under the same Message-ID. Mail names no patient, drug or value.
+The same row always makes the same message under the same Message-ID. Each row is leased just before it is
+sent, so a sender that dies holds up one mail, for as long as its lease.
 """
 
 from __future__ import annotations
 
-import smtplib
 import socket
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
-from uuid import UUID
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives
 from django.db import connection
-from django.template.loader import render_to_string
+from django.db.models import Q, QuerySet, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from patients.access import everywhere
-from workflow.models import Act, Alert, Notice
+from workflow.models import Notice
+from workflow.models.notice import OPEN
+from workflow.rules.reminders import GIVE_UP, wait
+from workflow.selectors.notices import SERVER
+from workflow.services import notice_sql, reminder_sql, undelivered
+from workflow.services.mailing import Answer, Post, posting
+from workflow.services.mails import mail_for
 
-LEASE = timedelta(seconds=120)
-FIRST_RETRY, LONGEST_RETRY, GIVE_UP = timedelta(minutes=1), timedelta(hours=1), timedelta(hours=72)
-BATCH = 20
+LEASE = timedelta(seconds=45)
 SENDER = "send_notices"
-
-ANSWERED_BY = {
-    "override": ("confirm-override", "void"),
-    "override-escalation": ("confirm-override", "void"),
-    "void": ("void",),
-}
-"""Notices about an infusion, by rule: texts of their own, and the acts after which nothing is asked any more."""
-
-LEASE_SQL = """
-update workflow_notice set leased_until = %(until)s, leased_by = %(by)s, attempts = attempts + 1
-where id in (
-    select id from workflow_notice
-    where sent_at is null and failed_at is null and cancelled_at is null and next_try_at <= %(now)s
-      and (leased_until is null or leased_until <= %(now)s)
-    order by next_try_at, id limit %(limit)s for update skip locked
-) returning id
-"""
+COUNTED = ("alerts", "due", "overdue", "opened")
+FREE = {"leased_until": None, "leased_by": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What one run did."""
+    """What one run did, in rows of the ledger."""
 
     sent: int = 0
     cancelled: int = 0
@@ -58,110 +46,132 @@ class Counts:
 
 def due(*, at: datetime | None = None) -> Iterator[dict[str, Any]]:
     """What would be sent now, to whom and why; changes nothing."""
-    moment = at or timezone.now()
     with everywhere(by=SENDER):
-        for row in _open().filter(next_try_at__lte=moment).order_by("next_try_at", "id"):
-            yield {
-                "key": row.key,
-                "kind": row.kind,
-                "channel": row.channel,
-                "recipient": row.recipient.username,
-                "reason": row.rule,
-                "due_at": row.due_at.isoformat().replace("+00:00", "Z"),
-            }
+        for row in _rows(notice_sql.DUE, {"now": at or timezone.now()}):
+            yield {**row, "due_at": row["due_at"].isoformat().replace("+00:00", "Z")}
 
 
-def send(*, at: datetime | None = None, worker: str = "") -> Counts:
-    """Sends everything that is due, row by row. `at` is the clock for leases and back-off."""
-    totals = {"sent": 0, "cancelled": 0, "deferred": 0, "failed": 0}
-    while leased := _lease(at or timezone.now(), worker or socket.gethostname()):
-        for pk in leased:
-            totals[_deliver(pk, at)] += 1
-    return Counts(**totals)
+def send(
+    *, at: datetime | None = None, worker: str = "", seconds: float | None = None, kind: str = ""
+) -> Counts:
+    """Sends what is due, one by one. `at` is the clock for leases and back-off.
+
+    Stops after `seconds`; with `kind` only notices of that kind are sent.
+    """
+    done: Counter[str] = Counter()
+    stop = time.monotonic() + (float("inf") if seconds is None else seconds)
+    with posting() as post:
+        while time.monotonic() < stop:
+            outcome = _next(post, at, worker or socket.gethostname(), kind)
+            if outcome is None:
+                break
+            done.update(outcome)
+    return Counts(**done)
 
 
-def _open() -> Any:
-    rows = Notice.objects.filter(sent_at__isnull=True, failed_at__isnull=True, cancelled_at__isnull=True)
-    return rows.select_related("recipient", "site")
-
-
-def _lease(now: datetime, worker: str) -> list[UUID]:
-    with everywhere(by=SENDER), connection.cursor() as cursor:
-        parameters: dict[str, Any] = {"now": now, "until": now + LEASE, "by": worker[:64], "limit": BATCH}
-        cursor.execute(LEASE_SQL, parameters)
-        return [row[0] for row in cursor.fetchall()]
-
-
-def _deliver(pk: UUID, at: datetime | None) -> str:
+def _next(post: Post, at: datetime | None, worker: str, kind: str) -> dict[str, int] | None:
+    """Deals with the row that is due first: how many rows ended how. None when nothing is due."""
     with everywhere(by=SENDER):
-        notice = _open().get(pk=pk)
-        true = _still_true(notice)
-    if not true:
-        return _mark(pk, "cancelled", cancelled_at=at or timezone.now())
+        now = at or timezone.now()
+        notice = _leased(now, worker, kind)
+        if notice is None:
+            return None
+        if not (_is_so(notice, now) and _counted(notice, now)):
+            return _mark(notice, "cancelled", cancelled_at=now)
     try:
-        message(notice).send()
-    except smtplib.SMTPException as error:
-        return _refused(notice, error, at or timezone.now())
-    except OSError as error:
-        return _defer(notice, type(error).__name__, at or timezone.now())
-    return _mark(pk, "sent", sent_at=at or timezone.now(), error="")
-
-
-def _still_true(notice: Notice) -> bool:
-    """Mail tells only what is true when it is sent."""
-    if not notice.recipient.is_active or not notice.recipient.email:
-        return False
-    about = notice.key.rpartition(":")[2]
-    if notice.rule == "alert":
-        return Alert.objects.filter(pk=about, state="open").exists()
-    answers = ANSWERED_BY.get(notice.rule)
-    return answers is None or not Act.objects.filter(key=about, kind__in=answers).exists()
-
-
-def message(notice: Notice) -> EmailMultiAlternatives:
-    """The mail for a row: subject, text and HTML from templates, a fixed Message-ID, a link that needs sign-in."""
-    context = {
-        "notice": notice,
-        "link": f"{settings.BASE_URL}/admin/",
-        "ref": str(notice.pk)[-8:].upper(),
-        "day": date.fromisoformat(notice.occurrence) if notice.kind == "digest" else None,
-    }
-    name = f"email/{notice.rule if notice.rule in ANSWERED_BY else notice.kind}"
-    subject = " ".join(render_to_string(f"{name}.subject", context).split())
-    host = urlsplit(settings.BASE_URL).hostname or "daymark"
-    headers = {"Message-ID": f"<notice-{notice.pk}@{host}>", "Auto-Submitted": "auto-generated"}
-    mail = EmailMultiAlternatives(
-        subject,
-        render_to_string(f"{name}.txt", context),
-        to=[notice.recipient.email],
-        headers=headers,
-    )
-    mail.attach_alternative(render_to_string(f"{name}.html", context), "text/html")
-    return mail
-
-
-def _refused(notice: Notice, error: smtplib.SMTPException, now: datetime) -> str:
-    """A permanent refusal ends the row; anything else is tried again later."""
-    code = _code(error)
-    if 500 <= code < 600:
-        return _mark(notice.pk, "failed", failed_at=now, error=f"smtp {code}")
-    return _defer(notice, f"smtp {code}" if code else type(error).__name__, now)
-
-
-def _code(error: smtplib.SMTPException) -> int:
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        return max(code for code, _ in error.recipients.values())
-    return int(getattr(error, "smtp_code", 0) or 0)
-
-
-def _defer(notice: Notice, why: str, now: datetime) -> str:
-    if now - notice.due_at > GIVE_UP:
-        return _mark(notice.pk, "failed", failed_at=now, error=why[:64])
-    wait = min(FIRST_RETRY * 2 ** (notice.attempts - 1), LONGEST_RETRY)
-    return _mark(notice.pk, "deferred", next_try_at=now + wait, error=why[:64])
-
-
-def _mark(pk: UUID, outcome: str, **columns: Any) -> str:
+        answer = post.send(mail_for(notice))
+    except ValueError as error:
+        answer = Answer("refused", type(error).__name__)
     with everywhere(by=SENDER):
-        Notice.objects.filter(pk=pk).update(leased_until=None, leased_by="", **columns)
-    return outcome
+        return _answered(notice, answer, at or timezone.now())
+
+
+def _leased(now: datetime, worker: str, kind: str) -> Notice | None:
+    asked = {"now": now, "until": now + LEASE, "by": worker[:64], "kind": kind}
+    row = next(_rows(notice_sql.LEASE, asked), None)
+    return Notice.objects.select_related("recipient", "site").get(pk=row["id"]) if row else None
+
+
+def _is_so(notice: Notice, now: datetime) -> bool:
+    """Mail tells only what is so when it is sent."""
+    return bool(next(_rows(notice_sql.TRUE, {"now": now, "id": notice.pk}))["so"])
+
+
+def _counted(notice: Notice, now: datetime) -> bool:
+    """Counts for a digest what needs the person now, and keeps it. False when nothing does."""
+    if notice.kind != "digest" or notice.told is not None:
+        return True
+    asked = {"now": now, "site": notice.site_id, "person": notice.recipient_id}
+    told = next(_rows(reminder_sql.COUNT_ONE, asked), None)
+    if told is None or not any(told[name] for name in COUNTED):
+        return False
+    notice.told = {**told, "on": told.pop("on").isoformat(), "at": now.isoformat()}
+    Notice.objects.filter(pk=notice.pk).update(told=notice.told)
+    return True
+
+
+def _answered(notice: Notice, answer: Answer, now: datetime) -> dict[str, int]:
+    if answer.outcome == "sent":
+        _carried(notice, now)
+        return _mark(notice, "sent", sent_at=now, cancelled_at=None, error="", delivered_in=notice.pk)
+    if answer.outcome == "refused":
+        return _failed(notice, answer, now)
+    if answer.sure:
+        Notice.objects.filter(pk=notice.pk).update(told=None)
+    if answer.outcome == "down":
+        return _put_off(_due_with(notice, now), SERVER + answer.why, now)
+    return _put_off(_due_with(notice, now).filter(recipient=notice.recipient), answer.why, now)
+
+
+def _carried(notice: Notice, now: datetime) -> None:
+    """The reminders that a digest has told: those that were there when it was counted."""
+    if notice.told is None:
+        return
+    asked: dict[str, Any] = {"now": datetime.fromisoformat(notice.told["at"]), "sent": now, "digest": notice.pk,
+             "person": notice.recipient_id, "site": notice.site_id}  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(reminder_sql.CARRIED, asked)
+
+
+def _failed(notice: Notice, answer: Answer, now: datetime) -> dict[str, int]:
+    """Refused for good: the row, and where the address itself is refused all that is due to it."""
+    rows = _due_with(notice, now).filter(recipient=notice.recipient)
+    return _give_up(rows if answer.address else rows.filter(pk=notice.pk), answer.why, now)
+
+
+def _put_off(rows: QuerySet[Notice], why: str, now: datetime) -> dict[str, int]:
+    """Later, each row by how often it has failed; what has failed for too long is given up."""
+    done = _give_up(rows.filter(tried_since__lte=now - GIVE_UP), f"gave up: {why}", now)
+    for attempts in set(rows.values_list("attempts", flat=True)):
+        done["deferred"] += rows.filter(attempts=attempts).update(
+            attempts=attempts + 1,
+            next_try_at=now + wait(attempts + 1),
+            tried_since=Coalesce("tried_since", Value(now)),
+            error=why[:64],
+            **FREE,
+        )
+    return done
+
+
+def _give_up(rows: QuerySet[Notice], why: str, now: datetime) -> Counter[str]:
+    for site, person in set(rows.values_list("site_id", "recipient_id")):
+        undelivered.opened(site=site, person=person, why=why, at=now)
+    return Counter(failed=rows.update(failed_at=now, error=why[:64], **FREE))
+
+
+def _due_with(notice: Notice, now: datetime) -> QuerySet[Notice]:
+    """This row, and all others that are due and that no other sender has."""
+    free = Q(leased_until__isnull=True) | Q(leased_until__lte=now) | Q(pk=notice.pk)
+    return Notice.objects.filter(OPEN, free, next_try_at__lte=now)
+
+
+def _mark(notice: Notice, outcome: str, **columns: Any) -> dict[str, int]:
+    Notice.objects.filter(pk=notice.pk).update(**columns, **FREE)
+    return {outcome: 1}
+
+
+def _rows(sql: str, asked: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, asked)
+        names = [column.name for column in cursor.description]
+        yield from (dict(zip(names, row, strict=True)) for row in cursor.fetchall())

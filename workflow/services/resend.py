@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import pghistory
@@ -12,6 +13,9 @@ from django.utils import timezone
 
 from patients.errors import Conflict, NotFound
 from workflow.models import Notice
+
+AFRESH: dict[str, Any] = {"attempts": 0, "error": "", "tried_since": None, "leased_until": None, "told": None}
+"""As if it had never been tried."""
 
 
 def resend(*, notice: UUID, sites: Iterable[UUID], by: str, at: datetime | None = None) -> Notice:
@@ -27,6 +31,13 @@ def resend(*, notice: UUID, sites: Iterable[UUID], by: str, at: datetime | None 
             raise NotFound("There is no such notice.")
         if row.failed_at is None:
             raise Conflict("This notice is not among the failed ones any more; nothing was changed.")
-        row.failed_at, row.next_try_at, row.attempts = None, now, 0
-        row.save(update_fields=["failed_at", "next_try_at", "attempts"])
+        Notice.objects.filter(pk=row.pk).update(failed_at=None, next_try_at=now, **AFRESH)
+        row.refresh_from_db()
         return row
+
+
+def resend_to(*, site: UUID, person: UUID, since: datetime, by: str, at: datetime) -> int:
+    """The same for everything about a site that has failed to reach one person since some instant."""
+    failed = Notice.objects.filter(site=site, recipient=person, failed_at__gte=since, sent_at=None)
+    with pghistory.context(user=by):
+        return failed.update(failed_at=None, next_try_at=at, **AFRESH)

@@ -14,7 +14,7 @@ from patients.models import Site, SiteSetting
 from patients.services import sites
 from workflow import data
 from workflow.models import Pathway
-from workflow.rules import overrides
+from workflow.rules import overrides, reminders
 from workflow.rules.protocol import Protocol
 from workflow.rules.site_settings import Setting
 from workflow.services import apply
@@ -62,6 +62,32 @@ def override(
     return _recorded(site, "override", name, {"value": value}, by, from_on, to_on, at)
 
 
+def escalate(
+    *,
+    site: Site,
+    role: str,
+    days: int,
+    by: str,
+    from_on: date | None = None,
+    to_on: date | None = None,
+    at: datetime | None = None,
+) -> SiteSetting:
+    """After how many days a clinician or the site's administrator hears of an overdue task at this site.
+
+    Raises Invalid for another role, and for a number that is not between 1 and 365.
+    """
+    if role not in reminders.ROLES:
+        raise Invalid.at("/role", "unknown", f"Known are {', '.join(reminders.ROLES)}.")
+    if not 1 <= days <= 365:
+        raise Invalid.at("/days", "invalid", "Give a number of days between 1 and 365.")
+    with transaction.atomic():
+        row = _set_up(
+            site, reminders.ESCALATION, role, {"value": days}, by, from_on, to_on, at or timezone.now()
+        )
+        Pathway.objects.filter(site=site).update(noticed_seq=-1)
+    return row
+
+
 def _protocols() -> Iterator[Protocol]:
     """The newest version of each pathway under the newest version of each policy that covers it."""
     for pathway in sorted(data.codes("pathway")):
@@ -80,23 +106,28 @@ def _recorded(
     to_on: date | None,
     at: datetime | None,
 ) -> SiteSetting:
-    if from_on is not None and to_on is not None and to_on < from_on:
-        raise Invalid.at("/to_on", "order", "The last day must not lie before the first.")
     moment = at or timezone.now()
     with transaction.atomic():
-        row = sites.set_up(
-            site=site,
-            kind=kind,
-            key=key,
-            by=by,
-            from_on=from_on,
-            to_on=to_on,
-            payload=payload,
-            at=moment,
-            again=True,
-        )
+        row = _set_up(site, kind, key, payload, by, from_on, to_on, moment)
         _decide_again(site, moment)
     return row
+
+
+def _set_up(
+    site: Site,
+    kind: str,
+    key: str,
+    payload: dict[str, Any],
+    by: str,
+    from_on: date | None,
+    to_on: date | None,
+    at: datetime,
+) -> SiteSetting:
+    if from_on is not None and to_on is not None and to_on < from_on:
+        raise Invalid.at("/to_on", "order", "The last day must not lie before the first.")
+    return sites.set_up(
+        site=site, kind=kind, key=key, by=by, from_on=from_on, to_on=to_on, payload=payload, at=at, again=True
+    )  # fmt: skip
 
 
 def _decide_again(site: Site, at: datetime) -> None:

@@ -29,6 +29,7 @@ GROUPS = {
     "closing": ("Windows closing within 7 days", "Closing in 7 days", marks.TASKS["open"]),
     "next": ("Opening within 7 days", "Next 7 days", marks.TASKS["upcoming"]),
     "hold": ("On hold", "On hold", marks.GATES["hold"]),
+    "missed": ("Missed, nobody has said why", "Missed, unexplained", marks.TASKS["missed"]),
 }
 
 

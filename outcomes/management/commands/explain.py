@@ -65,4 +65,20 @@ def told(status: dict[str, Any]) -> Iterator[str]:
     for task in status["tasks"]:
         yield f"\nTask {task['key']}: {task['state']}, due {task['due_on']} ({task['opens_on']} to {task['closes_on']}); {task['why']}"
     for row in status["milestones"]:
-        yield f"\nMilestone {row['contract']} month {row['month']}: {row['verdict']}"
+        yield from milestone_told(row)
+
+
+def milestone_told(row: dict[str, Any]) -> Iterator[str]:
+    """One milestone with the arithmetic of its criteria."""
+    signed = f", attested (version {row['assessment_version']})" if row["attested"] else ""
+    window = f"{row['opens_on']} to {row['closes_on']}"
+    yield f"\nMilestone {row['contract']} month {row['month']}: {row['verdict']}{signed}, window {window}"
+    yield f"  rule {row['contract']} version {row['contract_version']}, target {row['target_on']}"
+    if row["payer"]:
+        yield f"  payer {row['payer']}"
+    yield f"  refund at risk {row['refund_pct_at_risk']} %, triggered {row['refund_pct_triggered']} %"
+    for criterion in row["criteria"]:
+        yield f"  criterion {criterion['code']}: {criterion['verdict']}. {criterion['reason']}".rstrip()
+        yield f"    rule: {criterion['rule']['source']} [{criterion['rule']['certainty']}]"
+        for fact in criterion["evidence"]:
+            yield f"    evidence {fact['fact']} on {fact['on']}"

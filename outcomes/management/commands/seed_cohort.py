@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from outcomes.services import cohort
+from outcomes.services import cohort, cohort_papers
 from patients.management.base import OperatorCommand, operator
 from patients.models import Site, User
 from patients.services import sites
@@ -67,6 +67,7 @@ class Command(OperatorCommand):
         if not known:
             password = secrets.token_urlsafe(15)
             user.set_password(password)
+            user.npi = cohort_papers.CLINICIAN_NPIS.get(username, "")
             user.save()
             codes = ", ".join(s.code for s in chosen)
             self.stdout.write(f"Sign-in: {username} / {password} ({role}, {codes})")
@@ -75,6 +76,7 @@ class Command(OperatorCommand):
 def _demo_site(code: str, name: str, timezone_name: str) -> Site:
     site = Site.objects.filter(code=code).first()
     if site is None:
-        site = sites.create_site(code=code, name=name, timezone=timezone_name)
+        npi = cohort_papers.SITE_NPIS.get(code, "")
+        site = sites.create_site(code=code, name=name, timezone=timezone_name, npi=npi)
         sites.set_up(site=site, kind="certification", key="hemgenix", by=operator(), from_on=CERTIFIED_FROM)
     return site

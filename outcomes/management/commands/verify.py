@@ -6,7 +6,7 @@ from typing import Any
 
 from outcomes.selectors.drift import milestone_drift
 from patients.management.base import OperatorCommand
-from patients.selectors.audit import digest_drift
+from patients.selectors.audit import audit_drift
 from workflow.selectors.drift import drift
 
 
@@ -14,7 +14,7 @@ class Command(OperatorCommand):
     help = "Compares gates, tasks, alerts, milestones, result heads and audit seals with what the facts say."
 
     def run(self, **options: Any) -> int | None:
-        found = [*drift(), *milestone_drift(), *digest_drift()]
+        found = [*drift(), *milestone_drift(), *audit_drift()]
         for line in found:
             self.stdout.write(line)
         if found:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.commands.migrate import Command as Migrate
 
-from patients import db
+from patients import db, guards
 from patients.access import as_owner
 
 
@@ -17,7 +17,8 @@ class Command(Migrate):
     def handle(self, *args: Any, **options: Any) -> str | None:
         db.prepare_roles()
         with as_owner():
+            before = guards.sealed_columns()
             result: str | None = super().handle(*args, **options)
             call_command("createcachetable", verbosity=0)
-            db.secure()
+            db.secure(before)
         return result

@@ -206,7 +206,7 @@ def test_nothing_is_kept_by_browsers_and_proxies(world: World, infused: UUID) ->
 
 def test_a_session_reads_too(world: World, infused: UUID) -> None:
     client: Any = client_of(None)
-    backend = "allauth.account.auth_backends.AuthenticationBackend"
+    backend = "config.accounts.PasswordBackend"
     client.force_login(world.user("coordinator"), backend=backend)
     assert body(client.get(R4 + f"Patient/{infused}"))["id"] == str(infused)
     ok(client.get(V1 + "patients/"))

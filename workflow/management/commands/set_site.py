@@ -9,7 +9,7 @@ from django.core.management.base import CommandParser
 from patients.errors import NotFound
 from patients.management.base import OperatorCommand, operator
 from patients.models import Site
-from workflow.management.options import day
+from workflow.management.options import day, whole
 from workflow.services import settings
 
 
@@ -21,6 +21,8 @@ class Command(OperatorCommand):
         parser.add_argument("--certified-for", metavar="PATHWAY")
         parser.add_argument("--number", nargs=2, metavar=("NAME", "VALUE"),
                             help="for example gates.liver-imaging.validity_days 90")  # fmt: skip
+        parser.add_argument("--escalation", nargs=2, metavar=("ROLE", "DAYS"),
+                            help="after how many days a clinician or site_admin hears of an overdue task")  # fmt: skip
         parser.add_argument("--from", dest="from_on", type=day, help="first day; a number: default today")
         parser.add_argument("--to", dest="to_on", type=day, help="last day; default: none")
 
@@ -34,3 +36,6 @@ class Command(OperatorCommand):
         if options["number"]:
             name, value = options["number"]
             settings.override(site=site, name=name, value=value, by=operator(), **when)
+        if options["escalation"]:
+            role, days = options["escalation"]
+            settings.escalate(site=site, role=role, days=whole(days), by=operator(), **when)
