@@ -85,6 +85,12 @@ def attestation_codes() -> frozenset[str]:
     return frozenset(_all_pathways("attestation_codes"))
 
 
+@cache
+def decision_rules() -> frozenset[str]:
+    """The safety rules whose alert asks for a decision on steroids; the others only ask to be looked at."""
+    return frozenset(t.rule for f in _pathway_files() for t in f.protocol.triggers if t.decision_task)
+
+
 def codes(kind: str) -> frozenset[str]:
     """The codes of all released files of a kind, "pathway" or "policy"."""
     return frozenset(r.code for r in releases(kind) if r.status == "released")
@@ -166,6 +172,7 @@ def _locked(folder: Path) -> dict[str, str]:
 def forget() -> None:
     """Reads the files anew at the next question."""
     _read.cache_clear()
+    decision_rules.cache_clear()
     protocol.cache_clear()
 
 

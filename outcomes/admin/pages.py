@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -74,12 +75,13 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
         "workflow/patient.html",
         row.code,
         waits=waits,
-        voids=holds(request, {"clinician"}, site=row.site_id),
-        **context(row, status, result, known),
+        **context(row, status, result, known, clinician=holds(request, {"clinician"}, site=row.site_id)),
     )
 
 
-def context(row: Patient, status: dict[str, Any], result: Decided, known: History) -> dict[str, Any]:
+def context(
+    row: Patient, status: dict[str, Any], result: Decided, known: History, *, clinician: bool
+) -> dict[str, Any]:
     """Everything the template shows."""
     analytes = {t.key: t.analytes for t in result.decision.tasks}
     visits = {t.key for t in result.decision.tasks if bookable(result.protocol, t)}
@@ -94,11 +96,14 @@ def context(row: Patient, status: dict[str, Any], result: Decided, known: Histor
         "strip": patient_view.strip(status),
         "gates": patient_view.gate_cards(status, row.pk),
         "window": chart_view.window(status),
-        "alerts": patient_view.alert_cards(status, row.pk),
-        "tasks": patient_view.tasks(status, row.pk, analytes, visits),
+        "clinician": clinician,
+        "alerts": patient_view.alert_cards(status, row.pk, clinician=clinician),
+        "tasks": patient_view.tasks(status, row.pk, analytes, visits, clinician=clinician),
         "alt": chart_view.alt_chart(status, result.facts, result.protocol),
         "activity": chart_view.activity_chart(status, result.facts, result.protocol),
-        "courses": patient_view.courses(status),
+        "courses": patient_view.courses(
+            status, row.pk, Counter(a.key for a in known.acts if a.kind == "steroid")
+        ),
         "milestones": [
             {"line": milestone_view.line(m), "arithmetic": milestone_view.arithmetic(m)}
             for m in milestones(known, result.decision.today)

@@ -12,7 +12,7 @@ from patients.rules.words import SOON_DAYS, TASKS
 from workflow.admin import marks, told
 
 LISTED = ("overdue", "open", "missed", "upcoming")
-UPCOMING_SHOWN = 6
+UPCOMING_SHOWN, TAKEN_SHOWN = 6, 7
 Status = Mapping[str, Any]
 SHORT = {
     "age": "Age",
@@ -160,10 +160,15 @@ def _gate_action(gate: Status, patient: UUID, draw: Status | None) -> tuple[str,
 
 
 def tasks(
-    status: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]], visits: Collection[str]
+    status: Status,
+    patient: UUID,
+    analytes: Mapping[str, tuple[str, ...]],
+    visits: Collection[str],
+    *,
+    clinician: bool = False,
 ) -> dict[str, list[dict[str, Any]]]:
     """Tasks that want somebody, the next ones, and those that ended; `visits` are the keys that can be booked."""
-    rows = [_task_row(t, patient, analytes, visits) for t in status["tasks"]]
+    rows = [_task_row(t, patient, analytes, visits, clinician) for t in status["tasks"]]
     order = sorted(
         (r for r in rows if r["state"] in LISTED), key=lambda r: (LISTED.index(r["state"]), r["due_on"])
     )
@@ -177,10 +182,15 @@ def tasks(
 
 
 def _task_row(
-    task: Status, patient: UUID, analytes: Mapping[str, tuple[str, ...]], visits: Collection[str]
+    task: Status,
+    patient: UUID,
+    analytes: Mapping[str, tuple[str, ...]],
+    visits: Collection[str],
+    clinician: bool,
 ) -> dict[str, Any]:
-    button, url = told.task_action(patient, task["key"], task["kind"], list(analytes.get(task["key"], ())))
     key = task["key"]
+    wanted = list(analytes.get(key, ()))
+    button, url = told.task_action(patient, key, task["kind"], wanted, clinician=clinician)
     dates = {n: iso(task[n]) for n in ("opens_on", "due_on", "closes_on", "booked_on", "snoozed_until")}
     return {
         **task,
@@ -194,8 +204,8 @@ def _task_row(
     }
 
 
-def alert_cards(status: Status, patient: UUID) -> list[dict[str, Any]]:
-    """Alerts, open ones first."""
+def alert_cards(status: Status, patient: UUID, *, clinician: bool = False) -> list[dict[str, Any]]:
+    """Alerts, open ones first; each with its one button, and the way to answer it without steroids."""
     cards = [
         {
             **a,
@@ -203,15 +213,22 @@ def alert_cards(status: Status, patient: UUID) -> list[dict[str, Any]]:
             "why": told.alert_why(a),
             "raised": iso(a["raised_on"]),
             "decided": iso(a.get("decided_on")),
-            "url": told.form_url(patient, "acknowledge", alert=a["id"]),
+            "action": told.alert_action(patient, a, clinician=clinician),
+            "answer": told.form_url(patient, "acknowledge", alert=a["id"]),
         }
         for a in status["alerts"]
     ]
     return sorted(cards, key=lambda c: c["state"] != "open")
 
 
-def courses(status: Status) -> list[dict[str, Any]]:
-    """Steroid courses with real dates."""
+FLAGS = {
+    "shorter-than-usual": "Shorter than usual.",
+    "longer-than-usual": "Longer than usual.",
+}
+
+
+def courses(status: Status, patient: UUID, seen: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Steroid courses with real dates, what was taken, and the forms of each; `seen`: how often each was written."""
     return [
         {
             **c,
@@ -220,6 +237,13 @@ def courses(status: Status) -> list[dict[str, Any]]:
             "steps": [
                 {"mg": s["mg_per_day"], "first": iso(s["from"]), "last": iso(s["to"])} for s in c["steps"]
             ],
+            "taken": [{"on": iso(d["on"]), "mg": d["mg"]} for d in c["doses"]][-TAKEN_SHOWN:],
+            "words": [FLAGS[f] for f in c["flags"]],
+            "dose": told.form_url(patient, "steroid-dose", course=c["id"], on=status["as_of"]),
+            "end": told.form_url(
+                patient, "end-taper", course=c["id"], seen=str(seen.get(c["id"], 0)), ended_on=status["as_of"]
+            ),
+            "change": told.taper_url(patient, course=c["id"]),
         }
         for c in status["steroid_courses"]
     ]

@@ -76,7 +76,7 @@ def test_a_superuser_without_a_role_opens_nothing(site: Any, client: Client):
 def test_a_foreign_patient_does_not_exist(ana: Client):
     other = make_site("south")
     patient = told("referred", other)
-    for path in ("", "results/", "bleed/", "plan/"):
+    for path in ("", "results/", "log/bleeds/", "plan/"):
         page(ana, f"/admin/patients/{patient}/{path}", 404)
 
 
@@ -168,7 +168,7 @@ def test_an_attestation_is_saved(ana: Client, site: Any):
 
 def test_a_bleed_with_faults_names_every_field_and_keeps_what_was_typed(ana: Client, site: Any):
     patient = told("referred", site)
-    answer = ana.post(f"/admin/patients/{patient}/bleed/", {"site": "left knee", "joint": "yes"})
+    answer = ana.post(f"/admin/patients/{patient}/log/bleeds/", {"site": "left knee", "joint": "yes"})
     text = answer.content.decode()
     assert answer.status_code == 422
     for name in ("onset_at", "cause", "treated"):
@@ -210,7 +210,7 @@ def test_reading_a_form_changes_nothing(ana: Client, site: Any):
     for form in (
         "results",
         "attestation",
-        "bleed",
+        "log/bleeds",
         "acknowledge",
     ):
         page(ana, f"/admin/patients/{patient}/{form}/")
@@ -249,7 +249,7 @@ def test_what_people_type_is_shown_as_text(ana: Client, site: Any):
     ana.post(f"/admin/patients/{patient}/attestation/", {"code": "steroid-plan", "on": day, "note": nasty})
     sent = {"collected_on": day, "lab": nasty, "analyte-0": "LIVER_US", "value-0": nasty, "unit-0": nasty}
     ana.post(f"/admin/patients/{patient}/results/", sent)
-    faulty = ana.post(f"/admin/patients/{patient}/bleed/", {"site": nasty})
+    faulty = ana.post(f"/admin/patients/{patient}/log/bleeds/", {"site": nasty})
     for text in (page(ana, f"/admin/patients/{patient}/"), faulty.content.decode()):
         assert "<script>alert" not in text
     assert "&lt;script&gt;alert" in faulty.content.decode()

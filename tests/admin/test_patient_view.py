@@ -95,7 +95,7 @@ def test_tasks_stand_by_urgency_and_each_has_one_action():
     assert tasks["now"][0]["button"] == "Enter result"
     assert tasks["now"][0]["url"].endswith("/results/?analytes=ALT,AST")
     decision = next(t for t in tasks["now"] if t["kind"] == "steroid-decision")
-    assert decision["button"] == "Answer alert"
+    assert decision["button"] == "Ask clinician"
     assert len(tasks["next"]) + len(tasks["later"]) == 8
 
 

@@ -78,7 +78,7 @@ def _whole(label: str) -> bool:
 
 
 def test_background_work_acts_as_the_application_in_a_site(two_sites: Any) -> None:
-    north, south = two_sites
+    north, _south = two_sites
     with acting(access.WORKER):
         with access.site_context([north.pk], by="worker"):
             assert ask("select current_user") == [("daymark_app",)]

@@ -16,7 +16,7 @@ from django.http import QueryDict
 from patients.admin.roles import CARE
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, bookings, facts, infusions, overrides, shapes
+from workflow.services import alerts, bookings, facts, infusions, overrides, shapes, steroids
 
 Choices = Sequence[tuple[str, str]]
 
@@ -69,10 +69,6 @@ def _attest(patient: UUID, data: dict[str, Any], by: str) -> object:
     return facts.record(patient=patient, kind="attestations", data=data, by=by)
 
 
-def _bleed(patient: UUID, data: dict[str, Any], by: str) -> object:
-    return facts.record(patient=patient, kind="bleeds", data=data, by=by)
-
-
 def _acknowledge(patient: UUID, data: dict[str, Any], by: str) -> object:
     alert = UUID(data.pop("alert"))
     return alerts.acknowledge(
@@ -98,6 +94,18 @@ def _confirm_override(patient: UUID, data: dict[str, Any], by: str) -> object:
     return overrides.confirm(patient=patient, by=by)
 
 
+def _dose(patient: UUID, data: dict[str, Any], by: str) -> None:
+    course = data.pop("course", "")
+    steroids.dose(patient=patient, course=course, by=by, **checked(shapes.DoseIn, data))
+
+
+def _end_course(patient: UUID, data: dict[str, Any], by: str) -> None:
+    course, seen = data.pop("course", ""), str(data.pop("seen", ""))
+    fields = checked(shapes.SteroidChangeIn, {"ended_on": "", **data})
+    expected = int(seen) if seen.isdigit() else -1
+    steroids.change(patient=patient, course=course, fields=fields, expected=expected, by=by)
+
+
 REASON = Field("reason", "Reason", "area", "One sentence; it is kept in the history.")
 FORMS: dict[str, Form] = {
     "attestation": Form(
@@ -111,26 +119,6 @@ FORMS: dict[str, Form] = {
         ),
         _attest,
         "Attestation saved.",
-    ),
-    "bleed": Form(
-        "Record a bleed",
-        "Save bleed",
-        (
-            Field("onset_at", "Began on", "date"),
-            Field("site", "Where", hint="For example left knee."),
-            Field("joint", "In a joint?", "yesno"),
-            Field(
-                "cause",
-                "Cause",
-                "select",
-                choices=(("spontaneous", "Spontaneous"), ("traumatic", "Traumatic"), ("unknown", "Unknown")),
-            ),
-            Field("life_threatening", "Life-threatening?", "yesno"),
-            Field("treated", "Treated?", "yesno"),
-            Field("note", "Note", "area", optional=True),
-        ),
-        _bleed,
-        "Bleed saved.",
     ),
     "acknowledge": Form(
         "Answer a safety alert",
@@ -154,6 +142,32 @@ FORMS: dict[str, Form] = {
         _acknowledge,
         "Answer saved.",
         note="An alert is a signal to a clinician, never an order. Only a clinician starts steroids.",
+    ),
+    "steroid-dose": Form(
+        "Log a steroid dose",
+        "Save dose",
+        (
+            Field("course", "Course", "hidden"),
+            Field("on", "Taken on", "date"),
+            Field(
+                "mg", "Prednisone, mg", hint="The day’s total as it was really taken; 0 for a day left out."
+            ),
+        ),
+        _dose,
+        "Dose saved.",
+    ),
+    "end-taper": Form(
+        "End a steroid course",
+        "End course",
+        (
+            Field("course", "Course", "hidden"),
+            Field("seen", "Seen", "hidden"),
+            Field("ended_on", "Last day of the course", "date"),
+            Field("alternative_cause", "Another likely cause of the rise", "area", optional=True),
+        ),
+        _end_course,
+        "Steroid course ended.",
+        roles=frozenset({"clinician"}),
     ),
     "attending": Form(
         "Name the attending clinician",

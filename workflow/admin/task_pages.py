@@ -15,7 +15,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from patients.access import staff_at
-from patients.admin.roles import CARE, require
+from patients.admin.roles import CARE, holds, require
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import User
 from workflow.admin import task_forms, told
@@ -94,7 +94,7 @@ def _shown(
         row=row,
         patient=row.patient,
         today=_today(row),
-        action=_action(row),
+        action=_action(row, holds(request, {"clinician"}, site=row.site_id)),
         ended=acts.ending(row) if row.ended_as else None,
         reference=reference(row.pk),
         contacts=[_contact(a) for a in known if a.kind == "contact"],
@@ -110,9 +110,11 @@ def _facts(row: TaskDue) -> dict[str, Any]:
     return {**row.payload, **{name: getattr(row, name) for name in names}}
 
 
-def _action(row: TaskDue) -> tuple[str, str] | None:
+def _action(row: TaskDue, clinician: bool) -> tuple[str, str] | None:
     """The one button that leads to what ends the task; none where that is a form of this very page."""
-    words, url = told.task_action(row.patient_id, row.key, row.kind, row.payload["analytes"])
+    words, url = told.task_action(
+        row.patient_id, row.key, row.kind, row.payload["analytes"], clinician=clinician
+    )
     return None if row.ended_as or words == told.WORD_FOR_SELF else (words, url)
 
 

@@ -126,6 +126,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         here=here,
         updated=_clock(now, sites),
         on_desk=waiting_count(allowed),
+        clinical=frozenset(sites_of(request, {"clinician"})),
         undelivered=undelivered(sites=allowed, site=only.site),
         **_bar(posted, allowed, here),
     )

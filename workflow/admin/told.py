@@ -11,12 +11,13 @@ from uuid import UUID
 
 from django.urls import reverse
 
+from workflow.data import decision_rules
 from workflow.rules import bookings, contacts
 from workflow.selectors.derived import task_id
 
 ANALYTE = "ALT"
 WORD_FOR_SELF = "Mark done"
-PANEL_KIND = "liver-panel"
+PANEL_KIND, DECISION = "liver-panel", "steroid-decision"
 
 
 def alert_what(alert: Mapping[str, Any]) -> str:
@@ -55,10 +56,25 @@ def _arm(arm: str, alert: Mapping[str, Any]) -> str:
     )
 
 
-def task_action(patient: UUID, key: str, kind: str, analytes: list[str]) -> tuple[str, str]:
+def alert_action(patient: UUID, alert: Mapping[str, Any], *, clinician: bool) -> tuple[str, str]:
+    """The one button of an open alert: only a clinician starts steroids, a coordinator asks one."""
+    if alert["rule"] not in decision_rules():
+        return "Answer", form_url(patient, "acknowledge", alert=alert["id"])
+    return _decision(patient, alert["id"], clinician)
+
+
+def _decision(patient: UUID, alert: str, clinician: bool) -> tuple[str, str]:
+    if clinician:
+        return "Record taper", taper_url(patient, alert=alert)
+    return "Ask clinician", f"{task_url(patient, f'{DECISION}:{alert}')}#assign"
+
+
+def task_action(
+    patient: UUID, key: str, kind: str, analytes: list[str], *, clinician: bool = False
+) -> tuple[str, str]:
     """The one button of a task: its words and its address."""
-    if kind == "steroid-decision":
-        return "Answer alert", form_url(patient, "acknowledge", alert=key.partition(":")[2])
+    if kind == DECISION:
+        return _decision(patient, key.partition(":")[2], clinician)
     if kind == "plan-passed":
         return "Book a date", reverse("admin:planner", args=[patient])
     if kind in ("override-confirm", "escalation"):
@@ -76,6 +92,11 @@ def task_action(patient: UUID, key: str, kind: str, analytes: list[str]) -> tupl
 def task_url(patient: UUID, key: str) -> str:
     """The page of a task, with all acts on it."""
     return reverse("admin:task", args=[task_id(patient, key)])
+
+
+def taper_url(patient: UUID, **values: str) -> str:
+    """The page of a steroid course: `alert` to start one, `course` to change it."""
+    return f"{reverse('admin:taper', args=[patient])}?{urlencode(values)}"
 
 
 def form_url(patient: Any, form: str, **values: str) -> str:

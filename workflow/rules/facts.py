@@ -228,6 +228,7 @@ class Act(Fact):
     steroid-dose key <course id> {"on", "mg"} ·
     override key <infusion id> {"second_person", "gates": [{"code", "verdict", "reason"}]} ·
     confirm-override key <infusion id> · void-request key <infusion id> {"second_person"?} ·
+    retract key <id of the retracting fact> {"kind"} ·
     infusion-note key <infusion id> · attending key <infusion id> {"npi"} · stop-prophylaxis {"regimens": [ids]} ·
     void key <infusion id> {"requested_by"}, true on Day 0: what was voided never was
     """

@@ -9,6 +9,7 @@ result decides. While the hold is open its end and the taper are not known and n
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -64,6 +65,13 @@ def _steps(
     return _by_template(protocol.steroids, trigger, facts, started)
 
 
+def proposed(template: SteroidTemplate, started: date) -> tuple[SteroidStep, ...]:
+    """The template from a day on, as far as it is known: the last step is held until ALT is back."""
+    hold_from = started + timedelta(days=template.hold_from_day - 1)
+    hold = SteroidStep(from_on=hold_from, to_on=None, mg_per_day=template.hold_mg)
+    return (*_runs(started, template.steps), hold)
+
+
 def _own(step: Mapping[str, Any]) -> SteroidStep:
     last = step.get("to")
     return SteroidStep(
@@ -76,14 +84,13 @@ def _own(step: Mapping[str, Any]) -> SteroidStep:
 def _by_template(
     template: SteroidTemplate, trigger: Trigger, facts: PatientFacts, started: date
 ) -> tuple[list[SteroidStep], date | None]:
-    steps = list(_runs(started, template.steps))
-    hold_from = started + timedelta(days=template.hold_from_day - 1)
+    *steps, held = proposed(template, started)
     back = _back_on(template, trigger, facts, started)
     if back is None:
-        return [*steps, SteroidStep(from_on=hold_from, to_on=None, mg_per_day=template.hold_mg)], None
-    hold_to = max(back, hold_from + timedelta(days=template.hold_min_days - 1))
-    hold = SteroidStep(from_on=hold_from, to_on=hold_to, mg_per_day=template.hold_mg)
-    return [*steps, hold, *_runs(hold_to + DAY, template.taper)], hold_to + DAY
+        return [*steps, held], None
+    hold_to = max(back, held.from_on + timedelta(days=template.hold_min_days - 1))
+    taper = _runs(hold_to + DAY, template.taper)
+    return [*steps, replace(held, to_on=hold_to), *taper], hold_to + DAY
 
 
 def _runs(first: date, parts: Sequence[tuple[int, Decimal]]) -> Iterator[SteroidStep]:

@@ -36,6 +36,7 @@ SHOWN = 25
 COLUMNS = (
     "id",
     "patient_id",
+    "site_id",
     "key",
     "kind",
     "title",
@@ -139,7 +140,8 @@ def _alerts(only: Filter, shown: int) -> Group:
     rows = only.on(Alert.objects.filter(state="open"), owned=False).annotate(total=Window(Count("*")), **WHO)
     rows = rows.order_by("raised_on", "id")
     return _group(
-        "alerts", rows.values("id", "patient_id", "rule", "raised_on", "payload", *WHO, "total")[:shown]
+        "alerts",
+        rows.values("id", "patient_id", "site_id", "rule", "raised_on", "payload", *WHO, "total")[:shown],
     )
 
 
@@ -155,7 +157,7 @@ def _expiring(now: datetime, only: Filter, shown: int) -> Group:
     before_day0 = GateDecision.objects.filter(blocking=True, patient__pathway__day0__isnull=True)
     rows = only.on(before_day0.annotate(here=local_today(now)).filter(booked | soon), owned=False)
     planned = {"planned_on": F("patient__pathway__planned_on"), "here": local_today(now)}
-    rows = rows.values("patient_id", **WHO, **planned).annotate(
+    rows = rows.values("patient_id", "site_id", **WHO, **planned).annotate(
         titles=ArrayAgg("payload__title", order_by=("valid_until", "key")),
         valid_until=Min("valid_until"),
         total=Window(Count("*")),

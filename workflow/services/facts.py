@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from django.db import transaction
 
-from patients.errors import DomainError, Fault, Invalid
+from patients.errors import Conflict, DomainError, Fault, Invalid, NotFound
 from patients.models import Attestation, Bleed, Coverage, Draw, Event, FactorUse, Regimen
 from patients.models.base import FactRow
 from patients.services.shapes import Strict, checked
@@ -22,7 +22,7 @@ from workflow.rules.facts import known
 from workflow.rules.ndc import NO_NDC
 from workflow.selectors.decisions import local_date, pinned
 from workflow.selectors.facts import history
-from workflow.services import shapes
+from workflow.services import acts, shapes
 from workflow.services.door import Entry, the_door
 
 Columns = dict[str, Any]
@@ -36,15 +36,50 @@ class Stored:
     duplicate: bool
 
 
-def record(*, patient: UUID, kind: str, data: Any, by: str, at: datetime | None = None) -> Stored:
+def record(
+    *, patient: UUID, kind: str, data: Any, by: str, at: datetime | None = None, newest: bool = False
+) -> Stored:
     """Records one fact and decides the patient again.
 
     `kind` is a key of KINDS, `data` the posted object in the public shape. The exact repetition of a fact
-    changes nothing. Raises Invalid or Malformed with every fault, NotFound for an unknown patient.
+    changes nothing. `newest`: what is corrected must be the version that counts. Raises Invalid or Malformed with
+    every fault, Conflict when somebody corrected the same version meanwhile, NotFound for an unknown patient.
     """
     fields = checked(KINDS[kind][1], data)
     with the_door(patient=patient, by=by, at=at) as entry:
+        if newest and fields.get("supersedes"):
+            _newest(KINDS[kind][0], fields["supersedes"])
         return _record(entry, kind, fields)
+
+
+def retract(
+    *, patient: UUID, kind: str, fact: UUID, reason: str, by: str, at: datetime | None = None
+) -> FactRow:
+    """Says that a fact was entered in error, and why; its content stays in the record.
+
+    Raises NotFound for a fact of another kind or patient, Conflict when it was corrected or retracted meanwhile.
+    """
+    model = KINDS[kind][0]
+    with the_door(patient=patient, by=by, at=at) as entry:
+        told = model._default_manager.filter(pk=fact, patient_id=patient).first()
+        if told is None:
+            raise NotFound("There is no such fact of this patient.")
+        _newest(model, fact)
+        columns = {f.attname: getattr(told, f.attname) for f in model._meta.concrete_fields if f.name != "id"}
+        row = model._default_manager.create(
+            **{**columns, **entry.stamp(), "supersedes": fact, "retracted": True}
+        )
+        acts.write(entry, kind="retract", key=str(row.pk), payload={"kind": kind}, reason=reason)
+        return row
+
+
+def _newest(model: type[FactRow], fact: UUID) -> None:
+    """Refuses to correct or retract what somebody corrected or retracted before."""
+    after = model._default_manager.filter(supersedes=fact).order_by("-recorded_at").first()
+    told = after or model._default_manager.filter(pk=fact, retracted=True).first()
+    if told is not None:
+        what = "retracted" if told.retracted else "corrected"
+        raise Conflict(f"{told.by or 'Somebody'} {what} this entry meanwhile; look at it as it stands now.")
 
 
 def record_all(

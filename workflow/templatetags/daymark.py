@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import template
@@ -134,14 +135,17 @@ def fault(wrong: Mapping[str, str], name: str, number: int) -> SafeString | str:
 
 
 @register.simple_tag
-def row(group: str, found: Mapping[str, Any]) -> dict[str, Any]:
-    """One line of Today: status, what, why, dates and the one button."""
+def row(group: str, found: Mapping[str, Any], clinical: Container[UUID]) -> dict[str, Any]:
+    """One line of Today: status, what, why, dates and the one button; `clinical` are sites of a clinician's."""
+    clinician = found["site_id"] in clinical
     if group == "alerts":
-        return _alert_row(found)
+        return _alert_row(found, clinician)
     if group == "expiring":
         return _gate_row(found, found["here"])
     payload, today = found["payload"], found["here"]
-    button, url = told.task_action(found["patient_id"], found["key"], found["kind"], payload["analytes"])
+    button, url = told.task_action(
+        found["patient_id"], found["key"], found["kind"], payload["analytes"], clinician=clinician
+    )
     return {
         "word": marks.task({**found, "progress": payload["progress"]}, today),
         "what": found["title"],
@@ -156,16 +160,17 @@ def row(group: str, found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _alert_row(found: Mapping[str, Any]) -> dict[str, Any]:
+def _alert_row(found: Mapping[str, Any], clinician: bool) -> dict[str, Any]:
     alert = found["payload"]
+    button, url = told.alert_action(found["patient_id"], alert, clinician=clinician)
     return {
         "word": marks.alert("open"),
         "what": f"Act on {told.alert_what(alert)}",
         "why": told.alert_why(alert),
         "due": found["raised_on"],
         "closes": None,
-        "button": "Answer",
-        "url": told.form_url(found["patient_id"], "acknowledge", alert=alert["id"]),
+        "button": button,
+        "url": url,
     }
 
 
