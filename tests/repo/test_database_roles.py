@@ -120,7 +120,9 @@ def test_an_analyst_reads_no_table_with_patients(two_sites: Any) -> None:
         assert ask("select current_user") == [("daymark_payer",)]
         for model in ALL_TABLES:
             table = model._meta.db_table
-            assert refused(f'select * from "{table}"') == (model._meta.label_lower not in db.PAYER_SEES), table
+            assert refused(f'select * from "{table}"') == (model._meta.label_lower not in db.PAYER_SEES), (
+                table
+            )
         for table in ("django_session", "knox_authtoken", "patients_readlog", "patients_user"):
             assert refused(f'select count(*) from "{table}"'), table
         access.leave(principal)
@@ -131,7 +133,9 @@ def test_an_analyst_reads_no_table_with_patients(two_sites: Any) -> None:
 def test_an_analyst_who_works_at_a_site_acts_as_its_staff(two_sites: Any) -> None:
     north, _ = two_sites
     both = analyst("sample-level")
-    sites.create_staff(username=both.username, email="", role="coordinator", site=north, since=date(2020, 1, 1))
+    sites.create_staff(
+        username=both.username, email="", role="coordinator", site=north, since=date(2020, 1, 1)
+    )
     with access.site_context((), by="t"):
         access.enter(access.principal_of(both))
         assert ask("select current_user") == [("daymark_app",)]
