@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
 
 import pytest
 
@@ -13,9 +12,9 @@ from patients.models import Site
 from tests.factories.people import PatientFactory, make_site, make_staff
 from tests.services.racing import racing
 from tests.services.ready import DAY0, NOON, given, ready_patient
-from workflow.models import Notice, Pathway, TaskDue
+from workflow.models import Notice, Pathway
 from workflow.selectors.drift import drift
-from workflow.services import infusions, sweep, worklist
+from workflow.services import infusions, sweep
 
 MONDAY = datetime(2026, 3, 9, 8, tzinfo=UTC)
 
@@ -35,8 +34,9 @@ def committed(transactional_db: None) -> Iterator[Site]:
 
 def test_four_racing_sweeps_write_each_digest_once(committed: Site) -> None:
     answers = racing(lambda: sweep.sweep(at=MONDAY))
-    assert sum(answers) == 2, answers
+    assert sorted(answers)[:3] == [0, 0, 0], answers
     with everywhere(by="t"):
+        assert Notice.objects.count() == sum(answers)
         rows = list(Notice.objects.filter(kind="digest").values_list("site__code", "occurrence"))
     assert sorted(rows) == [("first", "2026-03-09"), ("second", "2026-03-09")]
 
@@ -89,24 +89,3 @@ def test_redeciding_day_by_day_leaves_nothing_behind(site: Site) -> None:
     for day in range(1, 120):
         sweep.redecide(at=NOON + timedelta(days=day))
     assert [line for line in drift() if "not decided again" not in line] == []
-
-
-@pytest.mark.parametrize(("say", "told"), [(worklist.waive, 0), (None, 1)])
-def test_a_digest_needs_something_that_is_due(site: Site, say: Any, told: int) -> None:
-    make_staff(site, "coordinator")
-    patient = ready_patient(site)
-    infusions.record(patient=patient.pk, fields=given(), by="t", at=NOON)
-    due = TaskDue.objects.filter(ended_as=None, due_at__lte=MONDAY, missed_at__gt=MONDAY)
-    assert due.exists()
-    for key in due.values_list("key", flat=True) if say else ():
-        say(patient=patient.pk, key=key, reason="done elsewhere", by="t", at=MONDAY)
-    assert sweep.sweep(at=MONDAY) == told
-
-
-def test_a_digest_is_not_for_those_who_do_not_want_it(site: Site) -> None:
-    person = make_staff(site, "coordinator")
-    person.mail_digest = False
-    person.save()
-    infusions.record(patient=ready_patient(site).pk, fields=given(), by="t", at=NOON)
-    assert MONDAY.date() > DAY0
-    assert sweep.sweep(at=MONDAY) == 0

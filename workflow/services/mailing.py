@@ -13,9 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
+from django.conf import settings
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.smtp import EmailBackend
+from django.core.mail.utils import DNS_NAME
 
 LONGEST = 20.0
 """Seconds after which a mail's conversation is cut off: a time-out per answer does not bound the whole."""
@@ -75,6 +78,9 @@ class Post:
         backend = get_connection()
         if isinstance(backend, EmailBackend):
             self._kept = backend
+            DNS_NAME._fqdn = (
+                urlsplit(settings.BASE_URL).hostname or "localhost"
+            )  # asking DNS may take longer than a mail
             backend.open()
         return backend
 

@@ -86,7 +86,7 @@ def counted_words(told: dict[str, Any]) -> str:
         (told.get("alerts"), lambda n: counted(n, "safety alert")),
         (told.get("due"), lambda n: f"{counted(n, 'task')} due today"),
         (told.get("overdue"), lambda n: f"{n} overdue (oldest {late})"),
-        (told.get("opened"), lambda n: f"{n} that can start"),
+        (told.get("opened"), lambda n: f"{counted(n, 'task')} that can start"),
     ]
     return ", ".join(say(number) for number, say in parts if number) + "."
 
