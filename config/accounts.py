@@ -28,8 +28,9 @@ from patients.limits import within
 from patients.models import User
 from patients.sealing import lasting_box
 from patients.services import signins
+from patients.services.reauthentication import SIGNED_IN
 
-SINCE, FACTOR = "signed_in_at", "second_factor_of"
+SINCE, FACTOR = SIGNED_IN, "second_factor_of"
 FACTORS = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
 
 

@@ -9,10 +9,14 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from patients import matrix
+from patients.errors import NotFound
 
 
 class MatrixPermission(BasePermission):
-    """The role must be held somewhere; views about one object check it at the object's site, after finding it."""
+    """The role must be held somewhere; views about one object check it at the object's site, after finding it.
+
+    A payer's analyst finds no such object, as the database role sees none: there is none.
+    """
 
     def has_permission(self, request: Request, view: Any) -> bool:
         if request.method not in view.allowed_methods:
@@ -24,6 +28,11 @@ class MatrixPermission(BasePermission):
         principal = getattr(request, "principal", None)
         if not request.user.is_authenticated or principal is None:
             return False
-        if matrix.SIGNED_IN in allowed or getattr(view, "object_first", False):
+        if matrix.SIGNED_IN in allowed:
             return True
-        return bool(principal.any_role & allowed)
+        held = bool(principal.any_role & allowed)
+        if not getattr(view, "object_first", False):
+            return held
+        if principal.pays_only and not held:
+            raise NotFound("There is no such object.")
+        return True

@@ -6,11 +6,9 @@ A wrong password counts like a failed sign-in, so guessing is locked out the sam
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.models import AnonymousUser
-from django.contrib.auth.signals import user_logged_in
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -19,6 +17,7 @@ from patients.models import User
 
 FRESH = timedelta(minutes=5)
 SIGNED_IN = "signed_in_at"
+"""Where a session keeps when it began."""
 WRONG, LOCKED = "wrong", "locked"
 
 
@@ -26,16 +25,6 @@ class ReauthenticationRequired(DomainError):
     status = 403
     code = "reauthentication-required"
     title = "Say again that it is you"
-
-
-def remember(sender: object, request: HttpRequest | None, user: User, **more: Any) -> None:
-    """Notes in the session when the person signed in."""
-    if request is not None and hasattr(request, "session"):
-        request.session[SIGNED_IN] = timezone.now().timestamp()
-
-
-def connect() -> None:
-    user_logged_in.connect(remember, dispatch_uid="daymark-signed-in")
 
 
 def confirm(request: HttpRequest, user: User | AnonymousUser, password: str = "") -> None:

@@ -77,7 +77,7 @@ def test_a_coordinator_reads_and_does_not_sign(client: Client, site: Any, patien
 
 def test_signing_needs_the_password_and_freezes(cora: Client, patient: UUID):
     session = cora.session
-    session.pop("signed_in_at")
+    session["signed_in_at"] -= 600
     session.save()
     for password, text in (("", "Enter your password"), ("wrong", "The password is wrong")):
         answer = cora.post(url(patient), {"password": password, "note": "my note"})

@@ -93,7 +93,7 @@ def test_tasks_stand_by_urgency_and_each_has_one_action():
     tasks = patient_view.tasks(samples.week5(), samples.WHO, {"liver-panel:w04": ("ALT", "AST")}, ())
     assert [t["state"] for t in tasks["now"]] == ["overdue", "open", "open", "missed"]
     assert tasks["now"][0]["button"] == "Enter result"
-    assert tasks["now"][0]["url"].endswith("/results/?analytes=ALT,AST")
+    assert tasks["now"][0]["url"].endswith("/lab-entry/?task=liver-panel%3Aw04")
     decision = next(t for t in tasks["now"] if t["kind"] == "steroid-decision")
     assert decision["button"] == "Ask clinician"
     assert len(tasks["next"]) + len(tasks["later"]) == 8

@@ -107,7 +107,7 @@ def test_guessing_the_password_is_locked_out(world: World, patient: UUID) -> Non
 @pytest.fixture
 def session(world: World) -> Iterator[Client]:
     client = Client(raise_request_exception=False)
-    client.force_login(world.user("clinician"), backend="allauth.account.auth_backends.AuthenticationBackend")
+    client.force_login(world.user("clinician"))
     yield client
 
 

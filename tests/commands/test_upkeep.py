@@ -31,7 +31,7 @@ def infused(site: Site) -> Patient:
 
 
 def test_the_sweep_says_what_it_did_and_does_it_once(infused: Patient) -> None:
-    assert "1 notices written" in run("sweep", "--at", MONDAY)
+    assert "3 notices written" in run("sweep", "--at", MONDAY), "two tasks are due, and one digest tells them"
     assert "0 patients decided again, 0 notices written" in run("sweep", "--at", MONDAY)
 
 
@@ -39,8 +39,11 @@ def test_a_dry_run_prints_one_object_a_line_and_changes_nothing(infused: Patient
     run("sweep", "--at", MONDAY)
     before = list(Notice.objects.values())
     lines = [json.loads(line) for line in run("send_notices", "--dry-run", "--at", MONDAY).splitlines()]
-    assert [(x["kind"], x["recipient"], x["due_at"]) for x in lines] == [
-        ("digest", "coordinator-north", MONDAY)
+    seven_there = "2026-03-09T06:00:00Z"
+    assert sorted((x["kind"], x["recipient"], x["due_at"]) for x in lines) == [
+        ("digest", "coordinator-north", MONDAY),
+        ("due", "coordinator-north", seven_there),
+        ("due", "coordinator-north", seven_there),
     ]
     assert list(Notice.objects.values()) == before
 

@@ -107,6 +107,7 @@ def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
         "api:infusion-void-confirm",
         "api:prophylaxis-stop",
         "admin:void",
+        "admin:taper",
     }
     assert granted("coordinator", writing=True) - granted("clinician", writing=True) == {
         "api:exports",

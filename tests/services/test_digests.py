@@ -259,9 +259,9 @@ def test_the_link_in_the_header_ends_the_digest_with_one_click(
     store(patient(site), task())
     (letter,) = mailed(post, at(0, 6))
     assert letter.mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
-    path = re.fullmatch(r" *<http://[^/]+(/mail/unsubscribe/[\w.-]+/)>", letter.mail["List-Unsubscribe"]).group(
-        1
-    )  # type: ignore[union-attr]
+    path = re.fullmatch(
+        r" *<http://[^/]+(/mail/unsubscribe/[\w.-]+/)>", letter.mail["List-Unsubscribe"]
+    ).group(1)  # type: ignore[union-attr]
     assert str(ana.pk) not in path and "ana" not in path
     page = client.get(path)
     assert page.status_code == 200 and b"Stop the daily mail" in page.content and b"ana" not in page.content
