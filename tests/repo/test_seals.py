@@ -150,6 +150,7 @@ def test_rows_of_an_open_transaction_are_waited_for(monkeypatch: pytest.MonkeyPa
             PatientFactory(site=site)
         assert seals.seal() is None
         other.commit()
+    monkeypatch.undo()
     assert seals.seal() is not None
     with everywhere(by="t"):
         assert list(audit_drift()) == []
