@@ -58,7 +58,7 @@ class Exports(ApiView):
 class ExportView(ApiView):
     """A view below `exports/{id}/`: an export about one of the caller's sites, else one released to the caller."""
 
-    object_first = True
+    object_first = released = True
     export: Export | None = None
     release: Publication | None = None
 

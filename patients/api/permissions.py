@@ -15,7 +15,8 @@ from patients.errors import NotFound
 class MatrixPermission(BasePermission):
     """The role must be held somewhere; views about one object check it at the object's site, after finding it.
 
-    A payer's analyst finds no such object, as the database role sees none: there is none.
+    A payer's analyst finds no such object, as the database role sees none, unless the view is about what was
+    `released`.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -33,6 +34,6 @@ class MatrixPermission(BasePermission):
         held = bool(principal.any_role & allowed)
         if not getattr(view, "object_first", False):
             return held
-        if principal.pays_only and not held:
+        if principal.pays_only and not held and not getattr(view, "released", False):
             raise NotFound("There is no such object.")
         return True

@@ -97,5 +97,5 @@ def test_the_bell_wakes_sender_sweep_and_redecision(worker: Any) -> None:
     assert until(lambda: Run.objects.filter(name="workflow.sweep", ok=True).exists())
     assert until(lambda: Pathway.objects.get(pk=patient.pk).decided_seq > seq)
     assert until(lambda: Notice.objects.filter(kind="alert", sent_at__isnull=False).count() == 1)
-    assert len([m for m in mail.iterdir() if "safety alert" in m.read_text(encoding="utf-8")]) == 1
+    assert len([m for m in mail.iterdir() if "Subject: 1 safety alert" in m.read_text(encoding="utf-8")]) == 1
     assert until(lambda: Pathway.objects.filter(pk=patient.pk, assessed_seq__gt=seq).exists())
