@@ -24,12 +24,14 @@ PATIENCE, MOST = 5.0, 100_000
 """Seconds to wait for open transactions; rows of one part."""
 
 STILL_OPEN = """
-select exists (
-    select from pg_snapshot_xip(pg_current_snapshot()) x
-    join pg_locks l on l.locktype = 'transactionid' and l.transactionid = x::xid and l.pid <> pg_backend_pid()
-    join pg_stat_activity a on a.pid = l.pid and a.datname = current_database()
-    where x < %s::xid8)
+select format('%%s %%s (%%s, %%s) since %%s', a.backend_type, l.pid, a.usename, a.state, a.xact_start)
+from pg_snapshot_xip(pg_current_snapshot()) x
+join pg_locks l on l.locktype = 'transactionid' and l.transactionid = x::xid and l.pid <> pg_backend_pid()
+join pg_stat_activity a on a.pid = l.pid and a.datname = current_database()
+where x < %s::xid8 and a.backend_type <> 'autovacuum worker'
+order by a.xact_start limit 1
 """
+"""The oldest of the transactions waited for, in words. The database's own clearing up writes no rows of ours."""
 
 
 def seal(*, at: datetime | None = None) -> Seal | None:
@@ -41,8 +43,8 @@ def seal(*, at: datetime | None = None) -> Seal | None:
         if not _alone():
             return None
         limits = _last_rows()
-        if not _settled():
-            log.warning("nothing was sealed: a transaction has been open for too long")
+        if (still_open := _settled()) is not None:
+            log.warning("nothing was sealed, a transaction has been open for too long: %s", still_open)
             return None
         parts = list(_parts(limits))
         return _link(parts, at or timezone.now()) if parts else None
@@ -60,17 +62,17 @@ def _last_rows() -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def _settled() -> bool:
-    """Whether every other transaction that is open now has ended, waiting for a while."""
+def _settled() -> str | None:
+    """None once every other transaction that is open now has ended; after `PATIENCE` the oldest still open."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_snapshot_xmax(pg_current_snapshot())::text")
         horizon, deadline = cursor.fetchone()[0], time.monotonic() + PATIENCE
         while True:
             cursor.execute(STILL_OPEN, [horizon])
-            if not cursor.fetchone()[0]:
-                return True
+            if (found := cursor.fetchone()) is None:
+                return None
             if time.monotonic() > deadline:
-                return False
+                return str(found[0])
             time.sleep(0.02)
 
 

@@ -157,6 +157,7 @@ def test_rows_of_an_open_transaction_are_waited_for(monkeypatch: pytest.MonkeyPa
             PatientFactory(site=site)
         assert seals.seal() is None
         other.commit()
+        other.execute(LEFT_BY_OTHER_TESTS, [connection.connection.info.backend_pid])
     monkeypatch.undo()
     assert seals.seal() is not None
     with everywhere(by="t"):
