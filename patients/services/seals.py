@@ -24,14 +24,14 @@ PATIENCE, MOST = 5.0, 100_000
 """Seconds to wait for open transactions; rows of one part."""
 
 STILL_OPEN = """
-select format('%%s %%s (%%s, %%s) since %%s', a.backend_type, l.pid, a.usename, a.state, a.xact_start)
+select format('process %%s of role %%s, %%s', l.pid, a.usename, coalesce(nullif(a.application_name, ''), 'unnamed'))
 from pg_snapshot_xip(pg_current_snapshot()) x
 join pg_locks l on l.locktype = 'transactionid' and l.transactionid = x::xid and l.pid <> pg_backend_pid()
-join pg_stat_activity a on a.pid = l.pid and a.datname = current_database()
-where x < %s::xid8 and a.backend_type <> 'autovacuum worker'
-order by a.xact_start limit 1
+join pg_stat_activity a on a.pid = l.pid and a.datname = current_database() and a.usesysid is not null
+where x < %s::xid8
+order by x limit 1
 """
-"""The oldest of the transactions waited for, in words. The database's own clearing up writes no rows of ours."""
+"""The oldest of the transactions waited for, in words. Autovacuum, which belongs to no role, writes no rows of ours."""
 
 
 def seal(*, at: datetime | None = None) -> Seal | None:
