@@ -106,7 +106,7 @@ def _empty_tables_as_owner() -> None:
     def teardown(self: Any) -> None:
         with as_owner(), connection.cursor() as cursor:
             cursor.execute("select tablename from pg_tables where schemaname = 'public'")
-            keep = {"django_migrations", "django_content_type", "auth_permission"}
+            keep = {"django_migrations", "django_content_type", "auth_permission", "patients_eventshape"}
             tables = ", ".join(f'"{row[0]}"' for row in cursor.fetchall() if row[0] not in keep)
             cursor.execute("set session_replication_role = replica")
             cursor.execute(f"truncate {tables}")

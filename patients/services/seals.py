@@ -44,7 +44,7 @@ def seal(*, at: datetime | None = None) -> Seal | None:
             return None
         limits = _last_rows()
         if (still_open := _settled()) is not None:
-            log.warning("nothing was sealed, a transaction has been open for too long: %s", still_open)
+            log.warning(f"nothing was sealed, a transaction has been open for too long: {still_open}")
             return None
         parts = list(_parts(limits))
         return _link(parts, at or timezone.now()) if parts else None
