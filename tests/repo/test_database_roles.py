@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -21,7 +22,8 @@ from workflow.models import Pathway
 
 SITE_ROLES = ("coordinator", "clinician", "lab_importer", "auditor", "site_admin")
 ALL_TABLES = [m for m in db._models() if not m._meta.abstract]
-LOGIN, WORD = "daymark_probe", "probe word"
+LOGIN, WORD = f"daymark_probe_{os.getpid()}", "probe word"
+"""Roles belong to the whole server, which other test processes share."""
 
 
 def ask(sql: str) -> list[tuple[Any, ...]]:
