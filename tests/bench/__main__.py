@@ -1,159 +1,87 @@
-"""`make bench`: what the clinical core costs, on a throw-away PostgreSQL; a table, then the same as JSON.
+"""`make bench`: what Daymark costs on this machine, beside its targets; a table, then JSON in `var/bench.json`.
 
-CPU is that of this process; medians of several runs. Targets are printed beside what was measured.
+`python -m tests.bench [--patients N] [--sweep N] [--only core,intake,…]`. Everything runs on a throw-away PostgreSQL
+with a generated cohort (see `cohort`). CPU is that of this process and of its PostgreSQL backend, so that other work
+on the machine matters little; comparisons are made within one run.
 """
 
 from __future__ import annotations
 
-import io
+import argparse
 import json
 import os
-import statistics
-import sys
-import tempfile
-import time
+import platform
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
-RUNS = 15
+from tests.bench import audit, core, intake, pages, readers, sweep
+from tests.bench.measuring import Figure, database
 
-
-@contextmanager
-def database() -> Iterator[None]:
-    from config import embedded
-
-    with tempfile.TemporaryDirectory(prefix="daymark-bench-") as folder:
-        Path(folder).chmod(0o755)
-        server = embedded.start_throwaway(Path(folder))
-        os.environ |= {
-            "DATABASE_URL": server.url,
-            "REDIS_URL": "redis://127.0.0.1:1/0",
-            "DAYMARK_VAR": folder,
-            "DJANGO_SETTINGS_MODULE": "config.settings",
-        }
-        try:
-            yield
-        finally:
-            server.stop()
-
-
-def median_ms(work: Callable[[], Any], runs: int = RUNS) -> float:
-    spent = []
-    for _ in range(runs):
-        begin = time.process_time()
-        work()
-        spent.append((time.process_time() - begin) * 1000)
-    return statistics.median(spent)
+COHORT: dict[str, Callable[[], Iterator[Figure]]] = {
+    "core": core.figures, "intake": intake.figures, "audit": audit.figures, "pages": pages.figures,
+}  # fmt: skip
 
 
 def main() -> None:
+    asked = _arguments()
+    found = {**dict(_on_a_cohort(asked)), **dict(_alone(asked))}
+    _write(asked, found)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--patients", type=int, default=1000, help="size of the cohort with results")
+    parser.add_argument("--sweep", type=int, default=100_000, help="size of the cohort of the sweep")
+    parser.add_argument("--only", default="", help="groups, comma-separated")
+    return parser.parse_args()
+
+
+def _on_a_cohort(asked: argparse.Namespace) -> Iterator[tuple[str, list[Figure]]]:
+    groups = [name for name in COHORT if _wanted(asked, name)]
+    if not groups:
+        return
     with database():
-        import django
+        from django.utils import timezone
 
-        django.setup()
-        from django.core.management import call_command
+        from tests.bench import cohort
 
-        call_command("migrate", verbosity=0)
-        call_command("seed_cohort", patients=24, seed=1, stdout=io.StringIO())
-        rows = list(measured())
-    for name, value, unit, target in rows:
-        print(f"{name:58} {value:10.2f} {unit:12} must {target}")
-    json.dump([dict(zip(("name", "value", "unit", "must"), r, strict=True)) for r in rows], sys.stdout)
-    print()
+        cohort.build(asked.patients, today=timezone.localdate())
+        for name in groups:
+            yield name, _shown(f"{name}, {asked.patients} patients", COHORT[name]())
 
 
-def measured() -> Iterator[tuple[str, float, str, str]]:
-    yield "deciding one patient with 600 results, pure", decide_600(), "ms", "<= 2"
-    queries, cpu = one_result()
-    yield "one result through the service: queries", queries, "", "<= 10"
-    yield "one result through the service: client CPU", cpu, "ms", "<= 12 (with the server's)"
-    yield "status of one patient: client CPU", status(), "ms", "-"
-    yield "planner preview over two years", preview(), "ms", "<= 50"
-    yield "verify", verify(), "patients/s", ">= 300"
+def _alone(asked: argparse.Namespace) -> Iterator[tuple[str, list[Figure]]]:
+    if _wanted(asked, "sweep"):
+        with database():
+            yield "sweep", _shown(f"sweep, {asked.sweep} patients", sweep.figures(asked.sweep))
+    if _wanted(asked, "readers"):
+        yield "readers", _shown("readers", readers.figures())
 
 
-def decide_600() -> float:
-    from tests.rules.story import day, gates_met, history, infusion, known, protocol, result
-    from workflow.rules.evaluate import evaluate
-
-    values = {"ALT": "30", "AST": "22", "ALP": "80", "TBIL": "0.7", "FIX_OS": "35", "FIX_CH": "15", "HGB": "14",
-              "WBC": "6", "PLT": "220", "INR": "1", "AFP": "3", "WEIGHT": "72"}  # fmt: skip
-    rows = [
-        result(a, 7 * n if n <= 12 else 84 + (n - 12) * 46, v, uln="40")
-        for n in range(1, 51)
-        for a, v in values.items()
-    ]
-    told = history(results=[*rows, *gates_met()["results"]], infusions=[infusion()])
-    facts, rules, today = known(told, as_of=day(1900)), protocol(), day(1900)
-    return median_ms(lambda: evaluate(replace(facts), rules, (), today), runs=60)
+def _wanted(asked: argparse.Namespace, group: str) -> bool:
+    return not asked.only or group in asked.only.split(",")
 
 
-def one_result() -> tuple[float, float]:
-    """A new ALT of a monitored patient, decided and committed."""
-    from django.db import connection
-    from django.test.utils import CaptureQueriesContext
-    from django.utils import timezone
-
-    from patients.access import everywhere
-    from patients.models import Patient
-    from workflow.services import intake
-
-    with everywhere(by="bench"):
-        patient = Patient.objects.get(mrn="S1-00018").pk
-        number = iter(range(10_000))
-
-        def work() -> None:
-            item = {"analyte": "ALT", "value": "30", "unit": "U/L", "collected_at": timezone.now().isoformat(),
-                    "reference_high": "45", "source": "bench", "source_id": str(next(number))}  # fmt: skip
-            intake.record_results(patient=patient, items=[item], by="bench")
-
-        with CaptureQueriesContext(connection) as captured:
-            work()
-        sent = [
-            q
-            for q in captured
-            if not q["sql"].lower().startswith(("savepoint", "release", "begin", "commit"))
-        ]
-        return float(len(sent)), median_ms(work)
+def _shown(title: str, figures: Iterator[Figure]) -> list[Figure]:
+    print(f"\n{title}", flush=True)
+    found = []
+    for figure in figures:
+        found.append(figure)
+        print(f"  {figure.shown()}", flush=True)
+    return found
 
 
-def status() -> float:
-    from outcomes.selectors.status import patient_status
-    from patients.access import everywhere
-    from patients.models import Patient
-
-    with everywhere(by="bench"):
-        patient = Patient.objects.get(mrn="S1-00018").pk
-        return median_ms(lambda: patient_status(patient))
-
-
-def preview() -> float:
-    from datetime import timedelta
-
-    from django.utils import timezone
-
-    from patients.access import everywhere
-    from patients.models import Patient
-    from workflow.selectors.plan import preview as plan_preview
-
-    today = timezone.now().date()
-    with everywhere(by="bench"):
-        patient = Patient.objects.get(mrn="S1-00005").pk
-        return median_ms(lambda: plan_preview(patient, infusion_on=today + timedelta(days=9), today=today))
-
-
-def verify() -> float:
-    """Patients per second of this process's CPU."""
-    from patients.access import everywhere
-    from patients.models import Patient
-    from workflow.selectors.drift import drift
-
-    with everywhere(by="bench"):
-        spent = median_ms(lambda: list(drift()), runs=5)
-        return Patient.objects.count() / (spent / 1000)
+def _write(asked: argparse.Namespace, found: dict[str, list[Figure]]) -> None:
+    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    told = {
+        "machine": machine, "patients": asked.patients, "sweep": asked.sweep,
+        "figures": {name: [{**asdict(f), "verdict": f.verdict} for f in rows] for name, rows in found.items()},
+    }  # fmt: skip
+    target = Path("var") / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(told, indent=1) + "\n")
+    print(f"\nwritten to {target}")
 
 
 if __name__ == "__main__":

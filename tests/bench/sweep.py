@@ -1,4 +1,4 @@
-"""`python -m tests.bench.sweep [PATIENTS]`: what a sweep costs, on generated rows; a table, then the same as JSON.
+"""What a sweep costs, on generated rows.
 
 Floors: the bare insert-select of what is due, into a plain table of task, person and stage, and into the ledger
 itself without asking who is told what. CPU is that of this process and of its PostgreSQL backend.
@@ -6,16 +6,14 @@ itself without asking who is told what. CPU is that of this process and of its P
 
 from __future__ import annotations
 
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from tests.bench.__main__ import database
+from tests.bench.measuring import Figure
 
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 ZONES = ("America/New_York", "America/Chicago", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata")
@@ -65,21 +63,6 @@ def cpu(pid: int) -> float:
     return time.process_time() + int(Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1e9
 
 
-def main(patients: int) -> None:
-    with database():
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        rows = list(measured(patients))
-    for name, value, unit in rows:
-        print(f"{name:64} {value:10.2f} {unit}")
-    json.dump([dict(zip(("name", "value", "unit"), r, strict=True)) for r in rows], sys.stdout)
-    print()
-
-
 def generate(patients: int) -> None:
     from django.db import connection
 
@@ -101,7 +84,7 @@ def generate(patients: int) -> None:
         cursor.execute("set session_replication_role = origin")
 
 
-def measured(patients: int) -> Iterator[tuple[str, float, str]]:
+def figures(patients: int) -> Iterator[Figure]:
     from django.db import connection, transaction
 
     from patients.access import as_owner
@@ -136,14 +119,22 @@ def measured(patients: int) -> Iterator[tuple[str, float, str]]:
         due, made = due + found.pop("due"), made + new
         for name, value in found.items():
             runs[name].append(value)
-    yield "patients", float(patients), ""
-    yield "reminders due in a day", float(due), ""
-    yield "rows written (with escalations and digests)", float(made), ""
+    yield Figure("reminders due in a day", float(due))
+    yield Figure("rows written (with escalations and digests)", float(made))
     medians = {name: statistics.median(values) for name, values in runs.items()}
-    for name, value in medians.items():
-        yield f"CPU of one hour, {name}", value, "ms"
-    yield "sweep against the insert-select of the same reminders", medians["sweep"] / medians["ledger"], "x"
-    yield "sweep against the insert-select into a plain table", medians["sweep"] / medians["plain"], "x"
+    for name in ("plain", "ledger", "sweep"):
+        yield Figure(f"one hour, {name}", medians[name], "ms CPU")
+    yield Figure("sweep with nothing due", medians["nothing"], "ms CPU", 5, 1.5)
+    yield Figure(
+        "sweep against the insert-select of the same rows",
+        medians["sweep"] / medians["ledger"],
+        "x",
+        2.5,
+        1.6,
+    )
+    yield Figure(
+        "sweep against an insert-select into a plain table", medians["sweep"] / medians["plain"], "x"
+    )
 
 
 def _hour(spent: Any, floor: Any, sweep: Any, span: tuple[datetime, datetime]) -> tuple[dict[str, Any], int]:
@@ -157,7 +148,3 @@ def _hour(spent: Any, floor: Any, sweep: Any, span: tuple[datetime, datetime]) -
     Watermark.objects.update(until=span[1])
     costs = {"plain": plain, "ledger": ledger, "sweep": swept} if due else {}
     return {"nothing": nothing, "due": due, **costs}, new
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from patients.rules.versions import TWIN, active_facts, current, likeness, suspects
+from patients.rules.versions import COUNTING, TWIN, active_facts, current, likeness, suspects
 from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
@@ -419,28 +419,31 @@ def _dated(facts: tuple[F, ...], as_known_at: datetime | None, field_name: str, 
 def _results(
     versions: tuple[ResultFact, ...], as_of: date, as_known_at: datetime | None
 ) -> tuple[tuple[ResultFact, ...], tuple[ResultFact, ...], frozenset[UUID]]:
-    lineages: dict[UUID, dict[UUID, ResultFact]] = {}
+    lineages: dict[int, list[ResultFact]] = {}
     for row in versions:
         if row.collected_on <= as_of and (as_known_at is None or row.recorded_at <= as_known_at):
-            lineages.setdefault(row.lineage, {})[row.id] = row
+            lineages.setdefault(row.lineage.int, []).append(row)
     counting: list[ResultFact] = []
     former: list[ResultFact] = []
     conflicts: set[UUID] = set()
-    for lineage, rows in lineages.items():
-        resolution = current(tuple(rows.values()))
+    for rows in lineages.values():
+        if len(rows) == 1 and rows[0].status in COUNTING:
+            counting.append(rows[0])
+            continue
+        resolution = current(tuple({r.id: r for r in rows}.values()))
         if resolution.current is not None:
             counting.append(resolution.current)
         former.extend(resolution.former)
         if resolution.conflict:
-            conflicts.add(lineage)
-    repeated = _repeated(counting, lineages)
-    kept = (row for row in counting if row.lineage not in repeated)
-    history = (row for row in former if row.lineage not in repeated)
+            conflicts.add(rows[0].lineage)
+    if repeated := _repeated(counting, lineages):
+        counting = [row for row in counting if row.lineage not in repeated]
+        former = [row for row in former if row.lineage not in repeated]
     order = _result_order
-    return tuple(sorted(kept, key=order)), tuple(sorted(history, key=order)), frozenset(conflicts)
+    return tuple(sorted(counting, key=order)), tuple(sorted(former, key=order)), frozenset(conflicts)
 
 
-def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, ResultFact]]) -> set[UUID]:
+def _repeated(counting: list[ResultFact], lineages: Mapping[int, Sequence[ResultFact]]) -> set[UUID]:
     """Results that are one measurement reported twice, and count once."""
     alike: dict[str, list[ResultFact]] = {}
     for row in _neighbours(counting):
@@ -448,9 +451,7 @@ def _repeated(counting: list[ResultFact], lineages: Mapping[UUID, Mapping[UUID, 
     found: set[UUID] = set()
     for rows in alike.values():
         if len(rows) > 1:
-            found |= suspects(
-                (r.lineage, r.collected_at, *_first(lineages[r.lineage].values())) for r in rows
-            )
+            found |= suspects((r.lineage, r.collected_at, *_first(lineages[r.lineage.int])) for r in rows)
     return found
 
 

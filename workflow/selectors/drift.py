@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from itertools import islice
 from uuid import UUID
@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from patients.models import ResultHead
 from workflow.models import Pathway
-from workflow.rules.facts import History, known
+from workflow.rules.effects import Decision
+from workflow.rules.facts import History, PatientFacts, known
 from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.derived import derived_rows, stored_fingerprints
 from workflow.selectors.facts import histories
@@ -36,17 +37,20 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
         if pathway.decided_for is None:
             yield f"{name}: never decided"
             continue
-        yield from (
-            f"{name}: {text}" for text in _decision_drift(pathway, told[pathway.pk], stored[pathway.pk])
-        )
-        yield from (f"{name}: {text}" for text in _head_drift(told[pathway.pk], heads.get(pathway.pk, {})))
+        history = told[pathway.pk]
+        made = decided(history, as_of=pathway.decided_for)
+        for text in (
+            *_decision_drift(pathway, history, made.decision, stored[pathway.pk]),
+            *_head_drift(history, made.facts, pathway.decided_for, heads.get(pathway.pk, {})),
+        ):
+            yield f"{name}: {text}"
         if pathway.next_change_on and pathway.next_change_on < local_date(now, pathway.site.timezone):
             yield f"{name}: not decided again since {pathway.next_change_on}"
 
 
-def _decision_drift(pathway: Pathway, told: History, stored: dict[tuple[str, str], str]) -> Iterable[str]:
-    assert pathway.decided_for is not None
-    decision = decided(told, as_of=pathway.decided_for).decision
+def _decision_drift(
+    pathway: Pathway, told: History, decision: Decision, stored: dict[tuple[str, str], str]
+) -> Iterator[str]:
     wanted = {(r.kind, r.key): r.fingerprint for r in derived_rows(pathway.pk, decision, told.timezone)}
     for kind, key in sorted(wanted.keys() | stored.keys()):
         if wanted.get((kind, key)) != stored.get((kind, key)):
@@ -63,19 +67,25 @@ def _difference(
     return "should not be there" if key not in wanted else "differs"
 
 
-def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[UUID, ResultHead]]:
-    found: dict[UUID, dict[UUID, ResultHead]] = {}
-    for head in ResultHead.objects.filter(patient__in=patients):
-        found.setdefault(head.patient_id, {})[head.lineage] = head
+def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID | None]]:
+    """Per patient and result: the version that the list of heads says counts, None where none does."""
+    found: dict[UUID, dict[UUID, UUID | None]] = {}
+    rows = ResultHead.objects.filter(patient__in=patients)
+    for owner, lineage, result, active, suspect in rows.values_list(
+        "patient_id", "lineage", "result", "active", "suspect"
+    ):
+        found.setdefault(owner, {})[lineage] = result if active and not suspect else None
     return found
 
 
-def _head_drift(told: History, heads: dict[UUID, ResultHead]) -> Iterable[str]:
-    counting = {r.lineage: r.id for r in known(told, as_of=date.max).results}
-    listed = {h.lineage: h.result for h in heads.values() if h.active and not h.suspect}
-    for lineage in counting.keys() | listed.keys():
-        if counting.get(lineage) != listed.get(lineage):
+def _head_drift(
+    told: History, facts: PatientFacts, as_of: date, heads: dict[UUID, UUID | None]
+) -> Iterator[str]:
+    later = any(r.collected_on > as_of for r in told.results)
+    counting = {r.lineage: r.id for r in (known(told, as_of=date.max) if later else facts).results}
+    wanted = {r.lineage: counting.get(r.lineage) for r in told.results}
+    for lineage in wanted.keys() | heads.keys():
+        if lineage not in heads or lineage not in wanted:
+            yield f"result {lineage} is listed without a version, or not listed"
+        elif wanted[lineage] != heads[lineage]:
             yield f"result {lineage} points to another version than counts"
-    versions = {r.lineage for r in told.results}
-    for lineage in heads.keys() ^ versions:
-        yield f"result {lineage} is listed without a version, or not listed"

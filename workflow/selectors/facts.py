@@ -53,6 +53,7 @@ RESULT_FIELDS = (
     "precision", "reported_at", "status", "value", "comparator", "code", "unit", "value_text", "unit_text",
     "reference_low", "reference_high", "uln_source", "assay", "lab", "content_hash", "accepted",
 )  # fmt: skip
+INSTANTS = ("recorded_at", "collected_at", "reported_at")
 
 
 def history(patient: UUID) -> History:
@@ -88,15 +89,31 @@ def histories_of(people: Sequence[Patient], *, analytes: Sequence[str] | None = 
 
 def _results(patients: Sequence[UUID], analytes: Sequence[str] | None) -> dict[UUID, list[ResultFact]]:
     found: dict[UUID, list[ResultFact]] = {}
-    only = {} if analytes is None else {"analyte__in": analytes}
-    rows = Result.objects.filter(patient__in=patients, **only).values_list("patient_id", *RESULT_FIELDS)
-    for owner, *values in rows.iterator(chunk_size=5000):
-        fields = dict(zip(RESULT_FIELDS, values, strict=True))
-        fields["value"], fields["code"] = _plain(fields["value"]), fields["code"] or None
-        fields["reference_low"] = _plain(fields["reference_low"])
-        fields["reference_high"] = _plain(fields["reference_high"])
-        found.setdefault(owner, []).append(ResultFact(**fields))
+    parameters: list[Any] = [list(patients)]
+    if analytes is not None:
+        parameters.append(list(analytes))
+    with connection.cursor() as cursor:
+        cursor.execute(_select_results(only=analytes is not None), parameters)
+        for owner, *values in cursor.fetchall():
+            fields = dict(zip(RESULT_FIELDS, values, strict=True))
+            for name in INSTANTS:
+                fields[name] = fields[name] and datetime.fromisoformat(fields[name])
+            fields["code"] = fields["code"] or None
+            found.setdefault(owner, []).append(ResultFact(**fields))
     return found
+
+
+@cache
+def _select_results(*, only: bool) -> str:
+    """Instants as text and numbers without trailing zeros: the driver's own ways are several times as slow."""
+    columns = [
+        {"DateTimeField": "{}::text", "DecimalField": "trim_scale({})"}.get(kind, "{}").format(f'"{column}"')
+        for column, kind in ((n, Result._meta.get_field(n).get_internal_type()) for n in RESULT_FIELDS)
+    ]
+    return (
+        f"select patient_id, {', '.join(columns)} from {Result._meta.db_table}"
+        f" where patient_id = any(%s){' and analyte = any(%s)' if only else ''}"
+    )
 
 
 def _plain(value: Decimal | None) -> Decimal | None:
@@ -130,18 +147,18 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
 
 
 def _typed(model: type[models.Model], row: dict[str, Any]) -> dict[str, Any]:
-    """The row's JSON values as Python values, by column type."""
-    return {column: _value(kind, row[column]) for column, kind in _columns(model)}
+    """The row with its JSON values as Python values, by column type."""
+    for column, convert in _conversions(model):
+        if row[column] is not None:
+            row[column] = convert(row[column])
+    return row
 
 
 @cache
-def _columns(model: type[models.Model]) -> tuple[tuple[str, str], ...]:
-    return tuple((f.column or f.name, f.get_internal_type()) for f in model._meta.concrete_fields)
-
-
-def _value(kind: str, value: Any) -> Any:
-    convert = CONVERT.get(kind)
-    return value if value is None or convert is None else convert(value)
+def _conversions(model: type[models.Model]) -> tuple[tuple[str, Callable[[Any], Any]], ...]:
+    """Columns whose JSON value is not the value itself."""
+    kinds = ((f.column or f.name, f.get_internal_type()) for f in model._meta.concrete_fields)
+    return tuple((column, CONVERT[kind]) for column, kind in kinds if kind in CONVERT)
 
 
 def _decimal(value: Any) -> Decimal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from workflow.services.facts import moment
 
 ENDED = frozenset({"retract", "cancelled"})
 REENTERED = frozenset({"corrected", "amended"})
+NEAR = timedelta(days=1)
 
 
 @dataclass(slots=True)
@@ -178,9 +179,11 @@ class Store:
             return
         Result.objects.bulk_create(self.fresh)
         heads = {lineage: self._head(lineage) for lineage in {r.lineage for r in self.fresh}}
-        heads |= self._others(heads)
+        others = self._others(heads)
+        before = {lineage: head.suspect for lineage, head in others.items()}
+        heads |= others
         _mark(heads.values())
-        _save(heads.values())
+        _save([h for h in heads.values() if before.get(h.lineage) != h.suspect])
         self._let_wait(heads, outcomes)
 
     def _head(self, lineage: UUID) -> ResultHead:
@@ -202,12 +205,16 @@ class Store:
         )
 
     def _others(self, heads: dict[UUID, ResultHead]) -> dict[UUID, ResultHead]:
-        """Heads of other results that look, or looked before, like one of these."""
+        """Heads of other results that look, or looked before, like one of these, and lie near enough in time.
+
+        Whether a result repeats another depends on those within a minute, on theirs, and so on: a day is enough.
+        """
+        times = [v.collected_at for lineage in heads for v in self.rows[lineage].values()]
         own = ResultHead.objects.filter(patient_id=self.entry.pathway.patient_id)
         alike = Q(likeness__in={h.likeness for h in heads.values()})
         before = Q(likeness__in=own.filter(lineage__in=list(heads)).values("likeness"))
-        rows = own.filter(alike | before, active=True).exclude(lineage__in=list(heads))
-        return {h.lineage: h for h in rows}
+        near = own.filter(active=True, collected_at__range=(min(times) - NEAR, max(times) + NEAR))
+        return {h.lineage: h for h in near.filter(alike | before).exclude(lineage__in=list(heads))}
 
     def _let_wait(self, heads: dict[UUID, ResultHead], outcomes: dict[UUID, Outcome]) -> None:
         waiting.settle(self.entry, heads, self.standing)
