@@ -19,7 +19,7 @@ COPIED_AT_ONCE = 500
 
 
 def build(patients: int, *, today: date) -> Any:
-    """The site of `patients` equal people; read models of the outcomes are those of each one's own facts."""
+    """The site of `patients` equal people, each decided on facts of its own."""
     from outcomes.services.cohort import Teller
     from patients.access import everywhere
     from patients.services import sites
@@ -33,6 +33,7 @@ def build(patients: int, *, today: date) -> Any:
         _tell(told, today)
     for first in range(1, patients, COPIED_AT_ONCE):
         clone(told.patient, min(COPIED_AT_ONCE, patients - first), first=first)
+    _decide(site)
     _settle()
     return site
 
@@ -48,6 +49,17 @@ def _tell(t: Any, today: date) -> None:
     for n in range(USES):
         on = day0 + timedelta(days=22 + 17 * n)
         t.fact(on, "factor-uses", product="IDELVION", iu="3000", given_on=on.isoformat(), reason="bleed")
+
+
+def _decide(site: Any) -> None:
+    """What is stored about the copies names facts of the first: decides them anew."""
+    from patients.access import everywhere
+    from patients.models import Patient
+    from workflow.services import intake
+
+    with everywhere(by="bench"):
+        for patient in Patient.objects.filter(site=site).exclude(mrn="B1").values_list("pk", flat=True):
+            intake.receive(patient=patient, envelopes=[], by="bench", decide=True)
 
 
 def _settle() -> None:

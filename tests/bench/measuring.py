@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +50,7 @@ def database() -> Iterator[None]:
             "DATABASE_URL": server.url,
             "REDIS_URL": "redis://127.0.0.1:1/0",
             "DAYMARK_VAR": folder,
-            "DJANGO_SETTINGS_MODULE": "config.settings",
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
         }
         try:
             import django
@@ -61,6 +62,16 @@ def database() -> Iterator[None]:
             yield
         finally:
             server.stop()
+
+
+AROUND = ("savepoint", "release", "begin", "commit", "rollback", "set ")
+CONTEXT = re.compile(r"^select set_config\('pghistory[^;]*; ")
+
+
+def statements(captured: Iterable[Mapping[str, str]]) -> list[str]:
+    """What was asked of the database, in small letters, without transaction control and the audit's context."""
+    sent = (CONTEXT.sub("", query["sql"].lower()) for query in captured)
+    return [text for text in sent if not text.startswith(AROUND)]
 
 
 class Meter:
