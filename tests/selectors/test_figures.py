@@ -73,9 +73,7 @@ def test_activity_and_prophylaxis_by_month(now: dict[str, Any]):
     found = figures([now["north"].pk])
     assert found.patients == 3
     assert activity(at(found, 3)) == (3, 38, 3, 16)
-    assert activity(at(found, 6)) == (2, 38, 2, 16), (
-        "day 150 of the third is before its window of month 6"
-    )
+    assert activity(at(found, 6)) == (2, 38, 2, 16), "day 150 of the third is before its window of month 6"
     assert activity(at(found, 12)) == (2, 37, 2, Decimal("15.5"))
     assert activity(at(found, 24)) == (1, 36, 1, Decimal("15.1"))
     assert at(found, 15).one_stage.without == 1 and at(found, 15).one_stage.n == 0
