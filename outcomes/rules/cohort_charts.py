@@ -71,10 +71,10 @@ def activity(figures: Figures, rules: MeasureRules) -> Chart:
         rows=tuple(FIX.rows(figures, rules)) if found else (),
         counts=_counts(
             [(f"n {NAMES[a]}", [m.spread(a).n for m in months]) for a in ASSAYS]
-            + [("no usable result", [max(m.spread(a).without for a in ASSAYS) for m in months])],
+            + [(f"no {NAMES[a]}", [m.spread(a).without for m in months]) for a in ASSAYS],
             across,
         ),
-        height=BOTTOM + BELOW + 3 * COUNT_GAP,
+        height=BOTTOM + BELOW + 4 * COUNT_GAP,
     )  # fmt: skip
 
 

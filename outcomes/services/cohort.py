@@ -457,6 +457,9 @@ def factor_faded(t: Teller) -> None:
     t.visits(day0, {3: "22", 6: "16", 9: "13", 12: "9", 18: "6", 24: "4.2", 36: "3.1"})
     for days in (640, 690, 905, 1010):
         t.bleed(day0 + timedelta(days), known_on=t.taken_over_on)
+    for days in (641, 906):
+        on = (day0 + timedelta(days)).isoformat()
+        t.fact(t.taken_over_on, "factor-uses", product="IDELVION", iu="3500", given_on=on, reason="bleed")
     t.sign(t.today - timedelta(80), 3, 6, 12, 24)
 
 

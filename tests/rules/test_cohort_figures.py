@@ -156,6 +156,7 @@ def test_a_month_without_results_interrupts_its_line_and_shows_its_counts():
     assert [[t.text for t in r.cells] for r in activity.counts] == [
         ["6", "0", "3"],
         ["5", "0", "3"],
+        ["1", "6", "0"],
         ["2", "6", "0"],
     ]
     assert {label.text for label in activity.labels} == {"One-stage", "Chromogenic"}
