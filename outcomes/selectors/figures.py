@@ -16,36 +16,41 @@ from outcomes.rules.cohort_points import Counted, points
 from workflow.rules.facts import History, known, next_true_on
 
 IN_VIEW = """
-select f.* from outcomes_figurerow f join patients_patient p on p.id = f.patient_id and p.merged_into is null
-where f.site_id = any(%(sites)s::uuid[]) and (%(contract)s = '' or exists (
-    select from workflow_act a where a.patient_id = f.patient_id and a.kind = 'enrolment' and a.key = %(contract)s))
+from outcomes_figurerow f join patients_patient p on p.id = f.patient_id and p.merged_into is null
 """
+OF_SITES = "where f.site_id = any(%(sites)s::uuid[])"
+ENROLLED = """
+and f.patient_id in (select a.patient_id from workflow_act a where a.kind = 'enrolment' and a.key = %(contract)s)
+"""
+MONTH_SUMS = ", ".join(
+    [
+        "m.month",
+        *(
+            f"count(m.{a}), count(*) filter (where m.{a} is null and m.state = 'seen'),"
+            f" count(*) filter (where m.{a} is null and m.state = 'open'), count(*) filter (where m.{a}_bound),"
+            f" percentile_cont(array[0.25, 0.5, 0.75]) within group (order by m.{a})"
+            for a in ASSAYS
+        ),
+        "count(*) filter (where m.off), count(*) filter (where not m.off)",
+        "count(*) filter (where m.off is null and m.state <> 'censored')",
+        "count(*) filter (where m.state = 'censored')",
+    ]
+)
 BY_MONTH = f"""
-select m.month, {
-    ", ".join(
-        f"count(m.{a}), count(*) filter (where m.{a} is null and m.state = 'seen'),"
-        f" count(*) filter (where m.{a} is null and m.state = 'open'), count(*) filter (where m.{a}_bound),"
-        f" percentile_cont(array[0.25, 0.5, 0.75]) within group (order by m.{a})"
-        for a in ASSAYS
-    )
-},
-    count(*) filter (where m.off), count(*) filter (where not m.off),
-    count(*) filter (where m.off is null and m.state <> 'censored'), count(*) filter (where m.state = 'censored')
-from ({
-    IN_VIEW
-}) f, unnest(f.months, f.states, f.one_stage, f.one_stage_bounds, f.chromogenic, f.chromogenic_bounds, f.off)
-    as m (month, state, one_stage, one_stage_bound, chromogenic, chromogenic_bound, off)
-group by m.month order by m.month
+select {MONTH_SUMS} {IN_VIEW}, unnest(f.months, f.states, f.one_stage, f.one_stage_bounds, f.chromogenic,
+    f.chromogenic_bounds, f.off) as m (month, state, one_stage, one_stage_bound, chromogenic, chromogenic_bound, off)
+{OF_SITES} {{enrolled}} group by m.month order by m.month
 """
-BY_PERIOD = f"""
-select count(distinct f.patient_id), s.period, count(*) filter (where s.n[1] > 0), {
-    ", ".join(f"coalesce(sum(s.n[{i}]), 0)" for i in range(1, 6))
-}
-from ({
-    IN_VIEW
-}) f, lateral (values ('before', f.before), ('early', f.early), ('later', f.later)) s (period, n)
-group by s.period
-"""
+COUNTED = 1 + len(Counted().bleeds)
+PERIOD_SUMS = ", ".join(
+    ["count(*)"]
+    + [
+        f"count(*) filter (where f.{p}[1] > 0), "
+        + ", ".join(f"coalesce(sum(f.{p}[{i}]), 0)" for i in range(1, COUNTED + 1))
+        for p in PERIODS
+    ]
+)
+BY_PERIOD = f"select {PERIOD_SUMS} {IN_VIEW} {OF_SITES} {{enrolled}}"
 EXACT = 6
 """Decimals of a quartile that was computed from binary numbers."""
 
@@ -53,18 +58,18 @@ EXACT = 6
 def figures(sites: Iterable[UUID], contract: str = "") -> Figures:
     """Of all treated patients of the sites, or of those enrolled in the contract. Two queries."""
     asked: dict[str, Any] = {"sites": [str(s) for s in sites], "contract": contract}
+    by_month, by_period = (sql.format(enrolled=ENROLLED if contract else "") for sql in (BY_MONTH, BY_PERIOD))
     with connection.cursor() as cursor:
-        cursor.execute(BY_MONTH, asked)
+        cursor.execute(by_month, asked)
         months = tuple(_month(row) for row in cursor.fetchall())
-        cursor.execute(BY_PERIOD, asked)
-        rows = cursor.fetchall()
-    found = {row[1]: Bled(row[1], row[2], row[3], tuple(row[4:])) for row in rows}
-    none = (Bled(p, 0, 0, (0,) * len(Counted().bleeds)) for p in PERIODS)
-    return Figures(
-        patients=max((row[0] for row in rows), default=0),
-        months=months,
-        periods=tuple(found.get(p.period, p) for p in none),
+        cursor.execute(by_period, asked)
+        patients, *sums = cursor.fetchone()
+    each = [sums[i : i + 1 + COUNTED] for i in range(0, len(sums), 1 + COUNTED)]
+    periods = tuple(
+        Bled(period, seen, days, tuple(bleeds))
+        for period, (seen, days, *bleeds) in zip(PERIODS, each, strict=True)
     )
+    return Figures(patients, months, periods)
 
 
 def _month(row: tuple[Any, ...]) -> Month:

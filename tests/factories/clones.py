@@ -12,12 +12,14 @@ from uuid import UUID
 from django.db import connection, models
 
 from outcomes.models import DatasetRows, FigureRow, SubjectCode
+from outcomes.rules.cohort_figures import ASSAYS
 from outcomes.selectors import dataset
 from patients.access import as_owner
 from patients.db import patient_tables
 from patients.models import Patient
 from workflow.models import Act, Pathway
 
+VARIED = "select array_agg(u.v + (k %% 97) / 10.0 order by u.o) from unnest(t.{}) with ordinality u (v, o)"
 KEPT = {"site_id", "recorded_site_id", "recipient_id", "user_id"}
 
 
@@ -40,8 +42,8 @@ def clone_outcomes(patient: UUID, copies: int, *, first: int, letter: str) -> No
         cursor.execute("set session_replication_role = replica")
         asked = [first, first + copies - 1, patient]
         cursor.execute(_copy(Patient), asked)
-        for model in (Pathway, FigureRow):
-            cursor.execute(_copy(model), asked)
+        cursor.execute(_copy(Pathway), asked)
+        cursor.execute(_copy(FigureRow, {name: f"({VARIED.format(name)})" for name in ASSAYS}), asked)
         cursor.execute(_copy(SubjectCode, {"code": code}), asked)
         texts = {name: f"replace(t.\"{name}\", '{own}', {code})" for name in dataset.TEXTS}
         cursor.execute(_copy(DatasetRows, texts), asked)
