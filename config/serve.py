@@ -143,12 +143,12 @@ def _prepare() -> None:
 
 
 def _demonstrate(call_command: Callable[..., object]) -> None:
-    """Seeds 24 people; sign-ins are kept in a file only the owner reads, so they are printed at every start."""
+    """Seeds 26 people; sign-ins are kept in a file only the owner reads, so they are printed at every start."""
     path = _sign_ins()
     path.parent.mkdir(parents=True, exist_ok=True)
     if not path.exists():
         said = io.StringIO()
-        call_command("seed_cohort", patients=24, seed=1, stdout=said)
+        call_command("seed_cohort", patients=26, seed=1, stdout=said)
         path.touch(mode=0o600)
         path.write_text(
             "".join(f"{line}\n" for line in said.getvalue().splitlines() if line.startswith("Sign-in:"))

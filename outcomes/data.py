@@ -15,6 +15,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from outcomes.rules.codes import Codes, parse_codes
 from outcomes.rules.contract import Contract, parse_contract
+from outcomes.rules.figure_months import FigureMonths, parse_figures
 from outcomes.rules.measure_rules import MeasureRules, parse_measures
 from outcomes.rules.packet_file import PacketFile, parse_packet
 from patients.data import products
@@ -23,7 +24,7 @@ from workflow.rules.reading import Fault
 
 FOLDER = Path(__file__).parent / "contracts"
 CATALOG = Path(__file__).parent / "catalog"
-T = TypeVar("T", Codes, PacketFile, MeasureRules)
+T = TypeVar("T", Codes, PacketFile, MeasureRules, FigureMonths)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,12 @@ def measure_rules() -> MeasureRules:
     return _newest("measures", _parse_measures)
 
 
+@cache
+def figure_months() -> FigureMonths:
+    """The newest version of the months at which figures over many patients are drawn."""
+    return _newest("figures", parse_figures)
+
+
 def _parse_measures(raw: Mapping[str, Any]) -> tuple[MeasureRules | None, list[Fault]]:
     return parse_measures(raw, products().washout)
 
@@ -102,8 +109,16 @@ def _newest(code: str, parse: Callable[[Mapping[str, Any]], tuple[T | None, list
     return found
 
 
+PARSERS: dict[str, Callable[[Mapping[str, Any]], tuple[Any, list[Fault]]]] = {
+    "codes": parse_codes,
+    "packet": parse_packet,
+    "measures": _parse_measures,
+    "figures": parse_figures,
+}
+
+
 def _catalog_faults() -> Iterator[FileFault]:
-    for code, parse in (("codes", parse_codes), ("packet", parse_packet), ("measures", _parse_measures)):
+    for code, parse in PARSERS.items():
         for path in sorted(CATALOG.glob(f"{code}_v*.toml")):
             found, faults = parse(_raw(path))
             if found is not None and path.stem != f"{found.code}_v{found.version}":

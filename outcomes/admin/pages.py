@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from outcomes.admin import (
     chart_view,
+    figure_pages,
     given_view,
     history_view,
     milestone_pages,
@@ -52,6 +53,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
         path("patients/<uuid:patient>/claim/", site.admin_view(sheets.claim_page), name="claim"),
         path("rules/", site.admin_view(rules), name="rules"),
         *milestone_pages.urls(site),
+        *figure_pages.urls(site),
     ]
 
 

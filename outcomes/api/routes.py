@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from outcomes.api import contracts, exports, handover, milestones, packets, patients
+from outcomes.api import contracts, exports, figures, handover, milestones, packets, patients
 from workflow.api.facts import fact_view
 
 routes = [
@@ -25,6 +25,7 @@ routes = [
     path(
         "contracts/<str:contract>/exposure/", contracts.ContractExposure.as_view(), name="contract-exposure"
     ),
+    path("figures/", figures.CohortFigures.as_view(), name="figures"),
     path("milestones/<uuid:milestone>/", milestones.Milestone.as_view(), name="milestone"),
     path(
         "milestones/<uuid:milestone>/versions/<int:version>/",

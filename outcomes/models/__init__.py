@@ -7,12 +7,14 @@ from outcomes.models.export import (
     PublishedRow,
     SubjectCode,
 )
+from outcomes.models.figures import FigureRow
 
 __all__ = [
     "Assessment",
     "DatasetRows",
     "Export",
     "ExportApproval",
+    "FigureRow",
     "Publication",
     "PublishedRow",
     "SubjectCode",

@@ -13,8 +13,9 @@ from uuid import UUID
 from django.db.models import Q
 from django.utils import timezone
 
-from outcomes.models import Assessment
+from outcomes.models import Assessment, FigureRow
 from outcomes.rules.signing import KIND, signed, sound, superseded
+from outcomes.selectors.figures import stored_points
 from outcomes.selectors.versions import milestones
 from patients.models import Site
 from workflow.rules.facts import History, known
@@ -30,7 +31,8 @@ def overdue(moment: datetime, limit: int) -> dict[UUID, UUID]:
 
 
 def outdated(moment: datetime) -> dict[UUID, UUID]:
-    """All of them: with a milestone that is due, or whose window has opened, and was not assessed today."""
+    """All of them: a milestone that is due, or whose window has opened, was not assessed today, or a month of the
+    figures has come."""
     found: dict[UUID, UUID] = {}
     for site in Site.objects.order_by("code"):
         today = local_date(moment, site.timezone)
@@ -38,6 +40,9 @@ def outdated(moment: datetime) -> dict[UUID, UUID]:
         old = waits & Q(decided_at__lt=site_midnight(today, site.timezone)) | ~Q(derived_by=RULES_VERSION)
         rows = Assessment.objects.filter(old, site=site).values_list("patient_id", flat=True)
         found |= dict.fromkeys(rows.order_by("patient_id").distinct(), site.pk)
+        unsteady = Q(steady_until__lt=today) | ~Q(derived_by=RULES_VERSION)
+        moved = FigureRow.objects.filter(unsteady, site=site).values_list("patient_id", flat=True)
+        found |= dict.fromkeys(moved.order_by("patient_id"), site.pk)
     return found
 
 
@@ -48,6 +53,7 @@ def milestone_drift() -> Iterator[str]:
         for patient in batch:
             yield from _drift(patient, found[patient])
             yield from _broken(patient, found[patient])
+            yield from _moved(patient, found[patient])
 
 
 def _drift(patient: UUID, history: History) -> Iterator[str]:
@@ -73,6 +79,16 @@ def _wanted(history: History, today: date) -> dict[tuple[str, int, int], dict[st
             found[code, month, old.version] = dict(old.milestone)
         found[code, month, version] = row
     return found
+
+
+def _moved(patient: UUID, history: History) -> Iterator[str]:
+    """Stored points of figures that are not what the facts say on the day they were decided."""
+    row = FigureRow.objects.filter(patient=patient).first()
+    expected = stored_points(
+        history, row.assessed_for if row else local_date(timezone.now(), history.timezone)
+    )
+    if (row and {name: getattr(row, name) for name in expected or ()}) != expected:
+        yield f"patient {patient}: the points of figures differ"
 
 
 def _broken(patient: UUID, history: History) -> Iterator[str]:

@@ -1,4 +1,5 @@
-"""Stored milestones: refreshed when a patient was decided anew, when a date has come, and when one is signed."""
+"""Stored milestones and points of figures: refreshed when a patient was decided anew, when a date has come, and when
+one is signed."""
 
 from __future__ import annotations
 
@@ -14,6 +15,7 @@ from outcomes.models import Assessment
 from outcomes.rules.signing import milestone_id, signed, superseded
 from outcomes.selectors.drift import overdue
 from outcomes.selectors.versions import milestones
+from outcomes.services import figure_rows
 from patients.access import everywhere
 from patients.models import Patient
 from workflow.rules.facts import History, known
@@ -52,16 +54,18 @@ def _decided(moment: datetime) -> int:
         for entry in due:
             _store(found[entry.patient], entry.site, moment)
             mark_assessed(entry.patient, entry.seq)
+        figure_rows.store(found.values(), {d.patient: d.site for d in due}, moment)
         return len(due)
 
 
 def _dated(moment: datetime) -> int:
-    """Patients with a milestone that is due, or whose window has opened, and was not assessed today."""
+    """Patients whose stored rows a date or new rules have outdated."""
     with everywhere(by="assess"), transaction.atomic():
         due = overdue(moment, BATCH)
         found = histories(list(due)) if due else {}
         for patient, site in due.items():
             _store(found[patient], site, moment)
+        figure_rows.store(found.values(), due, moment)
         return len(due)
 
 

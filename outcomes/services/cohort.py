@@ -15,7 +15,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from outcomes.services import cohort_papers, patients
+from outcomes.services import assessments, attestations, cohort_papers, patients
+from patients.access import staff_at
 from patients.models import Patient, Site
 from workflow.selectors.lists import open_alerts
 from workflow.services import alerts, facts, infusions, intake, plan, steroids, sweep
@@ -35,6 +36,7 @@ ATTESTED = (
     "steroid-plan", "no-prior-gene-therapy", "hemophilia-b-diagnosis",
 )  # fmt: skip
 WEEKS = 13
+CHROMOGENIC = Decimal("0.42")
 LATER_MONTHS = (6, 9, 12, 18, 24, 36, 48, 60, 72, 84)
 
 
@@ -122,10 +124,7 @@ class Teller:
             "TBIL": "0.7",
         }
         if fix:
-            values |= {
-                "FIX_OS": fix,
-                "FIX_CH": str((Decimal(fix) * Decimal("0.42")).quantize(Decimal("0.1"))),
-            }
+            values |= _both(fix)
         self.results(on, values, **more)
 
     def _near(self, middle: int) -> int:
@@ -227,8 +226,38 @@ class Teller:
             if on <= self.today:
                 self.panel(on, fix=str(38 - month // 12))
 
+    def visits(self, day0: date, activity: Mapping[int, str]) -> None:
+        """Activities by month, all recorded when the patient was taken over."""
+        days = {month: day0 + timedelta(round(month * 30.4375)) for month in activity}
+        items = [
+            self._item(on, analyte, value, {})
+            for month, on in days.items()
+            for analyte, value in _both(activity[month]).items()
+        ]
+        at = self.known(max(days.values()))
+        intake.record_results(patient=self.patient, items=items, by=COORDINATOR, at=at, listed=True)
+
+    def sign(self, on: date, *months: int) -> None:
+        """A clinician of the site attests milestones of the patient's contract; nobody does where there is none."""
+        people = staff_at(self.site.pk, ("clinician",), today=on)
+        for month in months if people else ():
+            attestations.attest(
+                patient=self.patient,
+                contract=self.contract or "",
+                month=month,
+                by=people[0].username,
+                at=self.at(on),
+            )
+
     def open_alert(self) -> UUID:
         return open_alerts(self.patient)[0]
+
+
+def _both(one_stage: str) -> dict[str, str]:
+    return {
+        "FIX_OS": one_stage,
+        "FIX_CH": str((Decimal(one_stage) * CHROMOGENIC).quantize(Decimal("0.1"))),
+    }
 
 
 def referred(t: Teller) -> None:
@@ -406,6 +435,34 @@ def liver_risk(t: Teller) -> None:
     t.follow(day0)
 
 
+def corrected_after_signing(t: Teller) -> None:
+    """Signed up to month 24; then the laboratory corrects what month 12 rested on."""
+    day0 = t.today - timedelta(800)
+    t.taken_over_on = t.today - timedelta(60)
+    t.infuse(day0)
+    t.visits(day0, {3: "34", 6: "38", 12: "40", 18: "38", 24: "37"})
+    t.sign(t.today - timedelta(50), 3, 6, 12, 24)
+    on, told = day0 + timedelta(365), t.today - timedelta(20)
+    items = [
+        t._item(on, "FIX_OS", "4.1", {"status": "corrected", "reported_at": t.at(told).isoformat()}),
+    ]
+    intake.record_results(patient=t.patient, items=items, by=COORDINATOR, at=t.at(told), listed=True)
+
+
+def factor_faded(t: Teller) -> None:
+    """The factor falls below what the contract promises, and bleeds come back."""
+    day0 = t.today - timedelta(1150)
+    t.taken_over_on = t.today - timedelta(90)
+    t.infuse(day0)
+    t.visits(day0, {3: "22", 6: "16", 9: "13", 12: "9", 18: "6", 24: "4.2", 36: "3.1"})
+    for days in (640, 690, 905, 1010):
+        t.bleed(day0 + timedelta(days), known_on=t.taken_over_on)
+    for days in (641, 906):
+        on = (day0 + timedelta(days)).isoformat()
+        t.fact(t.taken_over_on, "factor-uses", product="IDELVION", iu="3500", given_on=on, reason="bleed")
+    t.sign(t.today - timedelta(80), 3, 6, 12, 24)
+
+
 STORIES: tuple[tuple[Callable[[Teller], None], str, str | None], ...] = (
     (referred, "us-standard", None),
     (half_way, "us-standard", None),
@@ -431,6 +488,8 @@ STORIES: tuple[tuple[Callable[[Teller], None], str, str | None], ...] = (
     (lost, "us-standard", "sample-level"),
     (died, "us-standard", "sample-level"),
     (liver_risk, "label-us", None),
+    (corrected_after_signing, "us-standard", "sample-level"),
+    (factor_faded, "us-standard", "sample-level"),
 )
 WITH_PAPERS = (infused_last_week, month_five, month_twelve)
 """Stories whose packet and claim are complete."""
@@ -453,4 +512,5 @@ def seed(*, patients: int, seed: int, today: date, sites: list[Site]) -> int:
         made += 1
     if made:
         sweep.redecide()
+        assessments.refresh()
     return made

@@ -96,6 +96,7 @@ def own_database(django_db_setup: None, django_db_blocker: Any, worker_id: str) 
 @pytest.fixture(scope="package")
 def clinic(own_database: None) -> dict[str, UUID]:
     """Patients by the name of their story, at one site with its people."""
+    from outcomes.services import assessments
     from patients.access import everywhere
     from tests.factories.people import make_site, make_staff
 
@@ -106,7 +107,9 @@ def clinic(own_database: None) -> dict[str, UUID]:
         for name in ("dr-a", "dr-b"):
             make_staff(site, "clinician", name)
         told = {name: name for name in STORIES} | SPARE
-        return {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
+        found = {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
+        assessments.refresh()
+        return found
 
 
 def today_at(site: Any) -> Any:

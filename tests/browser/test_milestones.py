@@ -46,3 +46,22 @@ def test_a_wrong_password_signs_nothing(
     page.fill("#password", PASSWORD)
     looking.submit(page)
     assert "is attested." in page.locator("ul.messagelist").inner_text()
+
+
+def test_each_figure_has_words_a_table_and_a_file(
+    open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUID]
+):
+    page = open_browser("dr-a", scripts=False)
+    page.goto(f"{server}/admin/milestones/")
+    page.click("text=Figures over all patients")
+    page.select_option("#contract", "sample-level")
+    looking.submit(page)
+    assert "under an invented sample contract" in page.inner_text("main")
+    for key in ("fix_activity", "bleeding_rate", "off_prophylaxis"):
+        card = page.locator(f"section[aria-labelledby={key}]")
+        assert card.locator("svg title").count() == card.locator("svg desc").count() == 1
+        shown = card.locator("details tbody tr").count()
+        with page.expect_download() as started:
+            card.locator("a[download]").click()
+        assert len(started.value.path().read_text().splitlines()) == shown + 1
+    assert page.blocked == []

@@ -12,7 +12,16 @@ import pytest
 from tests.browser import looking
 from tests.browser.conftest import STORIES, WATCH
 
-LISTS = ("today/", "today/?group=next", "patients/", "milestones/", "rules/", "records/", "nowhere/")
+LISTS = (
+    "today/",
+    "today/?group=next",
+    "patients/",
+    "milestones/",
+    "figures/",
+    "rules/",
+    "records/",
+    "nowhere/",
+)
 FORMS = (
     "results/",
     "results/?analytes=ALT,AST,ALP,TBIL",

@@ -14,6 +14,7 @@ from patients.models import Patient
 from tests.disclosure.conftest import COPIES, TOKEN
 from tests.exports.conftest import CONTRACT, Cohort
 from tests.exports.test_package import FIXED, exported, rows
+from tests.factories.clones import clone
 
 IDENTIFIERS = {
     "telephone or fax": r"\b\d{3}-\d{4}\b",
@@ -24,11 +25,17 @@ IDENTIFIERS = {
     "record number": r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
     "lot": r"\bL\d{5}\b",
 }
+FULL = 5000
 DATE = re.compile(r"\b(19|20)\d{2}-\d{2}-\d{2}")
 
 
 @pytest.fixture(scope="module")
 def folders(crowd: Cohort, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    return packages(tmp_path_factory)
+
+
+def packages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Each profile of one contract, and a de-identified package of the other contract of the same people."""
     made = {
         profile: exported(tmp_path_factory.mktemp(profile), profile=profile, formats="csv,parquet", **FIXED)
         for profile in ("limited_data_set", "safe_harbor", "aggregate")
@@ -44,10 +51,15 @@ def texts(folder: Path) -> dict[str, str]:
     return found
 
 
+def people() -> int:
+    with access.everywhere(by="test"):
+        return Patient.objects.count()
+
+
 def test_the_crowd_holds_very_old_people(crowd: Cohort) -> None:
     with access.everywhere(by="test"):
         born = {p.birth_date.year for p in Patient.objects.all()}
-        assert Patient.objects.count() == COPIES + 2
+    assert people() >= COPIES + 2
     assert {2027 - 88, 2027 - 105} <= born
 
 
@@ -75,7 +87,7 @@ def test_a_de_identified_package_has_no_date_and_no_site(folders: dict[str, Path
 def test_parquet_holds_what_the_table_holds(folders: dict[str, Path]) -> None:
     path = folders["safe_harbor"] / "milestones.parquet"
     found = duckdb.sql(f"select * from read_parquet('{path}')").fetchall()
-    assert len(found) == len(rows(folders["safe_harbor"], "milestones")) == (COPIES + 2) * 6
+    assert len(found) == len(rows(folders["safe_harbor"], "milestones")) == people() * 6
     assert TOKEN not in str(found)
 
 
@@ -83,7 +95,7 @@ def test_two_contracts_share_no_subject_code(folders: dict[str, Path]) -> None:
     first, second = (
         {row["subject_id"] for row in rows(folders[name], "milestones")} for name in ("safe_harbor", "other")
     )
-    assert len(first) == len(second) == COPIES + 2
+    assert len(first) == len(second) == people()
     assert not first & second
     assert all(re.fullmatch(r"SU[A-Z2-9]{8}", code) for code in first | second)
 
@@ -106,3 +118,24 @@ def test_groups_are_large_in_every_export_and_between_any_two(
 
 def test_a_contract_is_named_in_every_row(folders: dict[str, Path]) -> None:
     assert {row["contract_id"] for row in rows(folders["aggregate"], "aggregate")} == {CONTRACT}
+
+
+@pytest.mark.slow
+def test_five_thousand_people(crowd: Cohort, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """All of the above on 5,000 people aged 50 to 119."""
+    for mrn in (f"{TOKEN}-24", f"{TOKEN}-14"):
+        clone(
+            crowd.patients[mrn],
+            (FULL - people()) // 2 if mrn.endswith("24") else FULL - people(),
+            first=COPIES,
+        )
+    assert people() == FULL
+    made = packages(tmp_path_factory)
+    test_the_crowd_holds_very_old_people(crowd)
+    for profile in made:
+        test_no_identifier_and_no_typed_text_leaves(made, profile)
+        if profile != "limited_data_set":
+            test_a_de_identified_package_has_no_date_and_no_site(made, profile)
+    test_parquet_holds_what_the_table_holds(made)
+    test_two_contracts_share_no_subject_code(made)
+    test_groups_are_large_in_every_export_and_between_any_two(crowd, made, tmp_path_factory.mktemp("groups"))

@@ -12,6 +12,7 @@ import pytest
 import time_machine
 from django.core.management import CommandError, call_command
 
+from outcomes.services.attestations import attest
 from patients import access
 from patients.models import Bleed, Result
 from tests.exports.conftest import NOW, TODAY, Cohort
@@ -39,6 +40,12 @@ def warranted(cohort: Cohort) -> Cohort:
     """Two patients under a contract of their own, so that their corrections change nobody else's export."""
     cohort.told("W-12", 12, contract="sample-warranty")
     cohort.told("W-24", 24, contract="sample-warranty")
+    signer = cohort.user("clinician").username
+    with access.everywhere(by="test"):
+        attest(
+            patient=cohort.patients["W-24"], contract="sample-warranty", month=24, by=signer,
+            at=NOW - timedelta(minutes=10),
+        )  # fmt: skip
     return cohort
 
 
@@ -107,6 +114,17 @@ def test_each_difference_names_its_fact(old: Path, new: Path, capsys: pytest.Cap
     lost = [r for r in found if r["column"] == "off_prophylaxis" and r["new"] == "false"]
     assert lost and all(r["fact"].startswith("regimen:") for r in lost)
     assert not [r for r in found if r["column"] in ("as_of", "as_known_at")]
+
+
+def test_a_later_fact_shows_a_new_version_and_the_past_shows_what_was_signed(old: Path, new: Path) -> None:
+    names = ("month", "verdict", "attested", "assessment_version", "refund_pct_triggered")
+    [signed] = [r for r in rows(old, "milestones") if r["attested"] == "true"]
+    assert [signed[n] for n in names] == ["24", "met", "true", "1", "0"]
+    [now] = [
+        r for r in rows(new, "milestones") if (r["subject_id"], r["month"]) == (signed["subject_id"], "24")
+    ]
+    assert [now[n] for n in names[:4]] == ["24", "not_met", "false", "2"]
+    assert float(now["refund_pct_triggered"]) > 0
 
 
 def test_a_later_date_alone_has_no_fact(

@@ -34,8 +34,17 @@ def story(row: dict[str, Any], **more: Any) -> History:
     )
 
 
-def fix(on: int, assay: str, value: str, hour: int = 8, status: str = "final", **more: Any) -> ResultFact:
-    return result(ANALYTES[assay], on, value, hour=hour, status=status, key=str(hour), **more)
+def fix(
+    on: int,
+    assay: str,
+    value: str,
+    hour: int = 8,
+    status: str = "final",
+    recorded: int | None = None,
+    **more: Any,
+) -> ResultFact:
+    key = f"{hour} {recorded}" if recorded and status == "final" else str(hour)
+    return result(ANALYTES[assay], on, value, hour=hour, status=status, recorded=recorded, key=key, **more)
 
 
 def weight(on: int, kg: str) -> ResultFact:

@@ -118,6 +118,15 @@ class Flag:
     anchor: str
 
 
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """A row of numbers below the axis, with its name at the end."""
+
+    text: str
+    y: float
+    cells: tuple[Tick, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     key: str
@@ -135,6 +144,7 @@ class Chart:
     bands: tuple[Band, ...] = ()
     blocks: tuple[Block, ...] = ()
     flags: tuple[Flag, ...] = ()
+    counts: tuple[Counts, ...] = ()
     width: int = WIDTH
     height: int = HEIGHT
     left: int = LEFT
