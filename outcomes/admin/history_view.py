@@ -9,9 +9,8 @@ from itertools import groupby, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outcomes.admin.patient_view import shown_unit
 from outcomes.rules import signing
-from patients.rules.words import MILESTONES
+from patients.rules.words import MILESTONES, analyte, unit
 from workflow.rules import contacts
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
@@ -87,7 +86,7 @@ def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[
     before: dict[Any, ResultFact] = {}
     for r in sorted(results, key=lambda r: (r.recorded_at, r.id)):
         old, before[r.lineage] = before.get(r.lineage), r
-        text = f"{r.analyte} {_value(r)}, collected {_day(r.collected_on)}"
+        text = f"{analyte(r.analyte)} {_value(r)}, collected {_day(r.collected_on)}"
         if r.retracted:
             yield r, ("Result retracted", text)
         elif old is None:
@@ -97,7 +96,7 @@ def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[
                 r,
                 (
                     "Result corrected",
-                    f"{r.analyte} of {_day(r.collected_on)}: {_value(old)} became {_value(r)}",
+                    f"{analyte(r.analyte)} of {_day(r.collected_on)}: {_value(old)} became {_value(r)}",
                 ),
             )
 
@@ -107,7 +106,7 @@ def _value(r: ResultFact) -> str:
     text = r.value_text or (
         f"{r.comparator}{plain(r.value)}" if r.value is not None else _words(r.code or "")
     )
-    return f"{text} {shown_unit(r.unit_text or r.unit)}".strip()
+    return f"{text} {unit(r.unit_text or r.unit)}".strip()
 
 
 def _act(act: Act) -> tuple[str, str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from patients.rules import words
 from patients.rules.words import SOON_DAYS, TASKS
 from workflow.admin import marks, told
 
@@ -139,13 +139,8 @@ def _value(evidence: list[Status]) -> str:
     if not results:
         return ""
     newest = max(results, key=lambda e: e["on"])
-    name = newest["analyte"] if len({e["analyte"] for e in results}) > 1 else ""
-    return f"{name} {newest['value']} {shown_unit(newest['unit'])}".strip()
-
-
-def shown_unit(unit: str) -> str:
-    """A UCUM unit without the annotations that are no units: {titer} is nothing."""
-    return re.sub(r"\{[^}]*\}", "", unit).replace("[beth'U]", "BU").replace("[IU]", "IU")
+    name = words.analyte(newest["analyte"]) if len({e["analyte"] for e in results}) > 1 else ""
+    return f"{name} {newest['value']} {words.unit(newest['unit'])}".strip()
 
 
 def _gate_action(gate: Status, patient: UUID, draw: Status | None) -> tuple[str, str] | None:

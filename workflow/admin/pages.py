@@ -19,7 +19,7 @@ from django.utils import timezone
 from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
 from patients.errors import DomainError, Fault
 from patients.models import Patient
-from patients.rules.words import counted
+from patients.rules.words import analyte, counted
 from workflow.admin import panel, planner, today
 from workflow.admin.forms import FORMS, Form
 from workflow.admin.frame import faults_of, page, visible
@@ -154,7 +154,8 @@ def _tell(request: HttpRequest, outcomes: Iterable[intake.Outcome]) -> None:
         if outcome.disposition not in ("result", "duplicate"):
             why = ", ".join(outcome.reasons) or outcome.disposition
             messages.warning(
-                request, f"{outcome.item.analyte or 'One value'} waits on the quarantine desk: {why}."
+                request,
+                f"{analyte(outcome.item.analyte) or 'One value'} waits on the quarantine desk: {why}.",
             )
 
 
