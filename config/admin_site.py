@@ -58,6 +58,7 @@ class DaymarkAdmin(admin.AdminSite):
             taper_pages,
             task_pages,
             today,
+            value_pages,
         )
 
         own: list[URLResolver | URLPattern] = [
@@ -68,6 +69,7 @@ class DaymarkAdmin(admin.AdminSite):
             *lab_pages.urls(self),
             *taper_pages.urls(self),
             *log_pages.urls(self),
+            *value_pages.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),
             *me_pages.urls(self),

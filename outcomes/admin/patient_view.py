@@ -216,6 +216,11 @@ def alert_cards(status: Status, patient: UUID, *, clinician: bool = False) -> li
     return sorted(cards, key=lambda c: c["state"] != "open")
 
 
+def _step(step: Status, today: str) -> dict[str, Any]:
+    runs = step["from"] <= today and (step["to"] is None or today <= step["to"])
+    return {"mg": step["mg_per_day"], "first": iso(step["from"]), "last": iso(step["to"]), "now": runs}
+
+
 FLAGS = {
     "shorter-than-usual": "Shorter than usual.",
     "longer-than-usual": "Longer than usual.",
@@ -229,9 +234,7 @@ def courses(status: Status, patient: UUID, seen: Mapping[str, int]) -> list[dict
             **c,
             "started": iso(c["started_on"]),
             "ended": iso(c["ended_on"]),
-            "steps": [
-                {"mg": s["mg_per_day"], "first": iso(s["from"]), "last": iso(s["to"])} for s in c["steps"]
-            ],
+            "steps": [_step(s, status["as_of"]) for s in c["steps"]],
             "taken": [{"on": iso(d["on"]), "mg": d["mg"]} for d in c["doses"]][-TAKEN_SHOWN:],
             "words": [FLAGS[f] for f in c["flags"]],
             "dose": told.form_url(patient, "steroid-dose", course=c["id"], on=status["as_of"]),
