@@ -47,6 +47,7 @@ class DaymarkAdmin(admin.AdminSite):
         from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
+            cohort_pages,
             desk_pages,
             import_pages,
             lab_pages,
@@ -67,6 +68,7 @@ class DaymarkAdmin(admin.AdminSite):
             *patient_pages.urls(self),
             *export_pages.urls(self),
             *lab_pages.urls(self),
+            *cohort_pages.urls(self),
             *taper_pages.urls(self),
             *log_pages.urls(self),
             *value_pages.urls(self),

@@ -124,7 +124,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         only=only,
         wanted=wanted,
         here=here,
-        updated=_clock(now, sites),
+        updated=clock(now, sites),
         on_desk=waiting_count(allowed),
         clinical=frozenset(sites_of(request, {"clinician"})),
         undelivered=undelivered(sites=allowed, site=only.site),
@@ -146,5 +146,6 @@ def _bar(posted: Posted, sites: Iterable[UUID], here: date) -> dict[str, Any]:
     }
 
 
-def _clock(now: datetime, sites: list[Site]) -> str:
+def clock(now: datetime, sites: list[Site]) -> str:
+    """The time of day at the first site."""
     return f"{now.astimezone(ZoneInfo(sites[0].timezone)) if sites else now:%H:%M}"
