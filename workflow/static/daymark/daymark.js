@@ -72,7 +72,7 @@
   });
 
   document.addEventListener('DOMContentLoaded', () => {
-    document.querySelector('.problem')?.focus();
+    document.querySelector('.problem, #asks')?.focus();
     document.querySelectorAll('[data-open-keys]').forEach((button) => {
       button.hidden = false;
       button.addEventListener('click', () => keys.showModal());
