@@ -60,6 +60,7 @@ class DaymarkAdmin(admin.AdminSite):
             task_pages,
             today,
             value_pages,
+            views_bar,
         )
 
         own: list[URLResolver | URLPattern] = [
@@ -72,6 +73,7 @@ class DaymarkAdmin(admin.AdminSite):
             *taper_pages.urls(self),
             *log_pages.urls(self),
             *value_pages.urls(self),
+            *views_bar.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),
             *me_pages.urls(self),

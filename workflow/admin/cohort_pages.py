@@ -24,6 +24,7 @@ from workflow.admin import marks, told
 from workflow.admin.frame import page
 from workflow.admin.intake_frame import asked, number_of, pages_of
 from workflow.admin.today import clock
+from workflow.admin.views_bar import bar
 from workflow.selectors import cohort
 from workflow.selectors.cohort import Line, Steps
 from workflow.selectors.decisions import local_date
@@ -79,6 +80,7 @@ def cohort_page(request: HttpRequest) -> HttpResponse:
         request,
         "workflow/cohort.html",
         "Cohort",
+        views=bar(request, "cohort"),
         groups=groups(),
         rows=drawn(rows, cohort.steps(rows, now=now), now),
         sprite=sprite(),

@@ -23,6 +23,7 @@ from patients.services.shapes import checked
 from workflow.admin.frame import faults_of, page
 from workflow.admin.intake_frame import by_field, summary
 from workflow.admin.task_forms import named
+from workflow.admin.views_bar import bar
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
 from workflow.selectors.desk import waiting_count
@@ -127,6 +128,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         updated=clock(now, sites),
         on_desk=waiting_count(allowed),
         clinical=frozenset(sites_of(request, {"clinician"})),
+        views=bar(request, "today"),
         undelivered=undelivered(sites=allowed, site=only.site),
         **_bar(posted, allowed, here),
     )
