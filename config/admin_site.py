@@ -47,6 +47,7 @@ class DaymarkAdmin(admin.AdminSite):
         from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
+            cohort_pages,
             desk_pages,
             import_pages,
             lab_pages,
@@ -58,6 +59,8 @@ class DaymarkAdmin(admin.AdminSite):
             taper_pages,
             task_pages,
             today,
+            value_pages,
+            views_bar,
         )
 
         own: list[URLResolver | URLPattern] = [
@@ -66,8 +69,11 @@ class DaymarkAdmin(admin.AdminSite):
             *patient_pages.urls(self),
             *export_pages.urls(self),
             *lab_pages.urls(self),
+            *cohort_pages.urls(self),
             *taper_pages.urls(self),
             *log_pages.urls(self),
+            *value_pages.urls(self),
+            *views_bar.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),
             *me_pages.urls(self),

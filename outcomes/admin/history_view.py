@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from itertools import groupby, islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from outcomes.admin.patient_view import shown_unit
 from outcomes.rules import signing
-from patients.rules.words import MILESTONES
+from patients.rules.words import MILESTONES, analyte, unit
 from workflow.rules import contacts
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, Fact, History, ResultFact
 
 SHOWN = 40
+CHANGES = ("plan", "demographics", "pin", "assign", "snooze", "book", "steroid")
+"""Acts that replace the act of the same key before: told as old and new."""
 KEYED_BY_ID = (
     "acknowledge", "steroid", "steroid-dose", "override", "confirm-override", "void-request", "void", "infusion-note",
     "attending",
@@ -34,18 +35,40 @@ class Event:
     detail: str
 
 
-def events(known: History) -> list[Event]:
+def events(known: History, *, shown: int | None = SHOWN) -> list[Event]:
+    """The newest lines; all of them with `shown=None`."""
     zone = ZoneInfo(known.timezone)
     told = [Event(fact.recorded_at.astimezone(zone), fact.by, *text) for fact, text in _told(known)]
     told.sort(key=lambda e: e.at, reverse=True)
-    return list(islice(_together(told), SHOWN))
+    return list(islice(_together(told), shown))
 
 
 def _told(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
     yield from _results(known.results)
-    yield from ((a, _act(a)) for a in known.acts)
+    yield from _acts(known.acts)
+    yield from _versions(_facts(known), {a.key: a.reason for a in known.acts if a.kind == "retract"})
+
+
+def _versions(
+    facts: Iterable[tuple[Fact, tuple[str, str]]], why: Mapping[str, str]
+) -> Iterator[tuple[Fact, tuple[str, str]]]:
+    """A fact that supersedes another says what the other said, or that it was entered in error and why."""
+    found = list(facts)
+    said = {fact.id: detail for fact, (_, detail) in found}
+    for fact, (what, detail) in found:
+        before = said.get(fact.supersedes) if fact.supersedes else None
+        if fact.retracted:
+            yield fact, (f"{what} retracted", "; ".join(filter(None, (detail, why.get(str(fact.id), "")))))
+        elif before is None:
+            yield fact, (what, detail)
+        else:
+            yield fact, (f"{what} corrected", f"{before} became {detail}")
+
+
+def _facts(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
     for b in known.bleeds:
-        yield b, ("Bleed", f"{b.site}, {b.cause}, began {_day(b.onset_on)}")
+        treated = "treated" if b.treated else "not treated"
+        yield b, ("Bleed", f"{b.site}, {b.cause}, {treated}, began {_day(b.onset_on)}")
     for u in known.factor_uses:
         yield u, ("Factor use", f"{u.product} {plain(u.iu)} IU on {_day(u.given_on)}, {u.reason}")
     for r in known.regimens:
@@ -87,7 +110,7 @@ def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[
     before: dict[Any, ResultFact] = {}
     for r in sorted(results, key=lambda r: (r.recorded_at, r.id)):
         old, before[r.lineage] = before.get(r.lineage), r
-        text = f"{r.analyte} {_value(r)}, collected {_day(r.collected_on)}"
+        text = f"{analyte(r.analyte)} {_value(r)}, collected {_day(r.collected_on)}"
         if r.retracted:
             yield r, ("Result retracted", text)
         elif old is None:
@@ -97,7 +120,7 @@ def _results(results: Iterable[ResultFact]) -> Iterator[tuple[ResultFact, tuple[
                 r,
                 (
                     "Result corrected",
-                    f"{r.analyte} of {_day(r.collected_on)}: {_value(old)} became {_value(r)}",
+                    f"{analyte(r.analyte)} of {_day(r.collected_on)}: {_value(old)} became {_value(r)}",
                 ),
             )
 
@@ -107,7 +130,34 @@ def _value(r: ResultFact) -> str:
     text = r.value_text or (
         f"{r.comparator}{plain(r.value)}" if r.value is not None else _words(r.code or "")
     )
-    return f"{text} {shown_unit(r.unit_text or r.unit)}".strip()
+    return f"{text} {unit(r.unit_text or r.unit)}".strip()
+
+
+def _acts(acts: Iterable[Act]) -> Iterator[tuple[Act, tuple[str, str]]]:
+    """Each act; one that replaces another says which of its values were what before."""
+    before: dict[tuple[str, str], Act] = {}
+    for act in sorted(acts, key=lambda a: (a.recorded_at, a.id)):
+        if act.kind == "retract":
+            continue
+        old = before.get((act.kind, act.key)) if act.kind in CHANGES else None
+        before[act.kind, act.key] = act
+        what, detail = _act(act)
+        changed = _changed(old, act) if old is not None else ""
+        yield act, (what, "; ".join(filter(None, (detail, changed and f"before: {changed}"))))
+
+
+def _changed(old: Act, new: Act) -> str:
+    """The old values of what a new act says otherwise."""
+    mine, others = _values(old), _values(new)
+    return ", ".join(f"{name} {text or 'nothing'}" for name, text in mine.items() if others.get(name) != text)
+
+
+def _values(act: Act) -> dict[str, str]:
+    return {
+        _words(k): _told_value(v)
+        for k, v in act.payload.items()
+        if k not in HIDDEN and isinstance(v, str) and v
+    }
 
 
 def _act(act: Act) -> tuple[str, str]:
@@ -121,11 +171,7 @@ def _act(act: Act) -> tuple[str, str]:
         )
     if act.kind == "contact":
         return "Contact", "; ".join(filter(None, (act.key, contacts.said(act.payload), act.reason)))
-    values = [
-        f"{_words(k)} {_told_value(v)}"
-        for k, v in act.payload.items()
-        if k not in HIDDEN and isinstance(v, str) and v
-    ]
+    values = [f"{name} {text}" for name, text in _values(act).items()]
     about = "" if act.kind in KEYED_BY_ID else act.key
     parts = [p for p in (about, ", ".join(values), act.reason) if p]
     return _words(act.kind).capitalize(), "; ".join(dict.fromkeys(parts))

@@ -19,6 +19,7 @@ from outcomes.admin import (
     milestone_pages,
     milestone_view,
     patient_view,
+    record_view,
     sheets,
 )
 from outcomes.admin.infusion_page import infusion_page
@@ -77,12 +78,19 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
         "workflow/patient.html",
         row.code,
         waits=waits,
-        **context(row, status, result, known, clinician=holds(request, {"clinician"}, site=row.site_id)),
+        **context(
+            row,
+            status,
+            result,
+            known,
+            clinician=holds(request, {"clinician"}, site=row.site_id),
+            whole=request.GET.get("history") == "all",
+        ),
     )
 
 
 def context(
-    row: Patient, status: dict[str, Any], result: Decided, known: History, *, clinician: bool
+    row: Patient, status: dict[str, Any], result: Decided, known: History, *, clinician: bool, whole: bool
 ) -> dict[str, Any]:
     """Everything the template shows."""
     analytes = {t.key: t.analytes for t in result.decision.tasks}
@@ -111,5 +119,9 @@ def context(
             for m in milestones(known, result.decision.today)
         ],
         "rules_version": RULES_VERSION,
-        "history": history_view.events(known),
+        "bleeding": record_view.bleeding(result.facts),
+        "results": record_view.results(result.facts, known),
+        "timeline": record_view.timeline(result.facts, status, result.decision.today),
+        "history": history_view.events(known, shown=None if whole else history_view.SHOWN),
+        "whole": whole,
     }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
 
+from patients.rules import words
 from patients.rules.words import SOON_DAYS, TASKS
 from workflow.admin import marks, told
 
@@ -139,13 +139,8 @@ def _value(evidence: list[Status]) -> str:
     if not results:
         return ""
     newest = max(results, key=lambda e: e["on"])
-    name = newest["analyte"] if len({e["analyte"] for e in results}) > 1 else ""
-    return f"{name} {newest['value']} {shown_unit(newest['unit'])}".strip()
-
-
-def shown_unit(unit: str) -> str:
-    """A UCUM unit without the annotations that are no units: {titer} is nothing."""
-    return re.sub(r"\{[^}]*\}", "", unit).replace("[beth'U]", "BU").replace("[IU]", "IU")
+    name = words.analyte(newest["analyte"]) if len({e["analyte"] for e in results}) > 1 else ""
+    return f"{name} {newest['value']} {words.unit(newest['unit'])}".strip()
 
 
 def _gate_action(gate: Status, patient: UUID, draw: Status | None) -> tuple[str, str] | None:
@@ -221,6 +216,11 @@ def alert_cards(status: Status, patient: UUID, *, clinician: bool = False) -> li
     return sorted(cards, key=lambda c: c["state"] != "open")
 
 
+def _step(step: Status, today: str) -> dict[str, Any]:
+    runs = step["from"] <= today and (step["to"] is None or today <= step["to"])
+    return {"mg": step["mg_per_day"], "first": iso(step["from"]), "last": iso(step["to"]), "now": runs}
+
+
 FLAGS = {
     "shorter-than-usual": "Shorter than usual.",
     "longer-than-usual": "Longer than usual.",
@@ -234,9 +234,7 @@ def courses(status: Status, patient: UUID, seen: Mapping[str, int]) -> list[dict
             **c,
             "started": iso(c["started_on"]),
             "ended": iso(c["ended_on"]),
-            "steps": [
-                {"mg": s["mg_per_day"], "first": iso(s["from"]), "last": iso(s["to"])} for s in c["steps"]
-            ],
+            "steps": [_step(s, status["as_of"]) for s in c["steps"]],
             "taken": [{"on": iso(d["on"]), "mg": d["mg"]} for d in c["doses"]][-TAKEN_SHOWN:],
             "words": [FLAGS[f] for f in c["flags"]],
             "dose": told.form_url(patient, "steroid-dose", course=c["id"], on=status["as_of"]),

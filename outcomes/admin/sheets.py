@@ -11,7 +11,6 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
 
-from outcomes.admin.patient_view import shown_unit
 from outcomes.selectors import claims
 from outcomes.selectors import packets as reading
 from outcomes.services import packets
@@ -19,6 +18,7 @@ from outcomes.services.shapes import PacketSentIn
 from patients.admin.roles import CARE
 from patients.errors import DomainError, Fault
 from patients.models import Patient
+from patients.rules import words
 from patients.rules.words import CHECKS, PACKET
 from patients.services.shapes import checked
 from workflow.admin import marks
@@ -122,7 +122,7 @@ def _linked(evidence: dict[str, Any], row: Patient) -> dict[str, Any]:
     url = reverse("api:result-versions", args=[number]) if kind == "result" else history
     return {
         **evidence,
-        "unit": shown_unit(evidence["unit"]),
+        "unit": words.unit(evidence["unit"]),
         "kind": kind,
         "short": number.rpartition(":")[2][-12:],
         "url": url,

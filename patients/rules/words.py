@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 TASK_STATES = ("upcoming", "open", "overdue", "missed", "done", "done_out_of_window", "waived", "cancelled")
 GATE_VERDICTS = (
     "pass", "fail", "hold", "retest_due", "expired", "missing", "indeterminate", "not_applicable", "waived",
@@ -61,6 +63,47 @@ PACKET = {
     "not_applicable": "n/a",
 }
 CHECKS = {"pass": "Pass", "fail": "Fail", "missing": "Missing"}
+ANALYTES = {
+    "ALT": "ALT",
+    "AST": "AST",
+    "ALP": "ALP",
+    "GGT": "GGT",
+    "TBIL": "Bilirubin",
+    "ALB": "Albumin",
+    "CREAT": "Creatinine",
+    "INR": "INR",
+    "PT": "Prothrombin time",
+    "APTT": "aPTT",
+    "WBC": "White cells",
+    "HGB": "Hemoglobin",
+    "HCT": "Hematocrit",
+    "PLT": "Platelets",
+    "FIX_OS": "Factor IX, one-stage",
+    "FIX_CH": "Factor IX, chromogenic",
+    "FIX_INH": "Factor IX inhibitor",
+    "FVIII_OS": "Factor VIII, one-stage",
+    "FVIII_CH": "Factor VIII, chromogenic",
+    "FVIII_INH": "Factor VIII inhibitor",
+    "AAV5_NAB": "Anti-AAV5 NAb",
+    "AAVRH74_NAB": "Anti-AAVRh74 NAb",
+    "AAV5_TAB": "Anti-AAV5 total antibody",
+    "HBSAG": "HBsAg",
+    "HBCAB": "Anti-HBc",
+    "HBCAB_IGM": "Anti-HBc IgM",
+    "HBSAB": "Anti-HBs",
+    "HCV_AB": "Anti-HCV",
+    "HIV_AGAB": "HIV antigen and antibody",
+    "HBV_DNA": "HBV DNA",
+    "HCV_RNA": "HCV RNA",
+    "HIV_RNA": "HIV RNA",
+    "CD4": "CD4 cells",
+    "AFP": "AFP",
+    "WEIGHT": "Weight",
+    "HEIGHT": "Height",
+    "LIVER_US": "Liver ultrasound",
+    "LIVER_ELASTO": "Liver elastography",
+}
+"""The short names of the catalogue's analytes, as they stand in sentences; the catalogue keeps the full titles."""
 SOON_DAYS = 7
 
 
@@ -84,3 +127,14 @@ def gate_words(verdict: str, *, days_valid: int | None = None) -> str:
 def counted(number: int, noun: str) -> str:
     """As in “1 day”, “2 days”."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def analyte(code: str) -> str:
+    """HIV_RNA as “HIV RNA”; a code that the catalogue does not know stays as it is."""
+    return ANALYTES.get(code, code)
+
+
+def unit(ucum: str) -> str:
+    """A UCUM unit as people write it: {titer} and {INR} are nothing, {copies}/mL is copies/mL, [beth'U] is BU."""
+    bare = re.sub(r"\{(titer|Titer|INR|ratio)\}", "", ucum)
+    return re.sub(r"[{}]", "", bare).replace("[beth'U]", "BU").replace("[IU]", "IU")

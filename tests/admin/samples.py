@@ -155,6 +155,8 @@ def week5() -> dict[str, Any]:
         "milestones": [
             {
                 "month": 3,
+                "contract": "sample-level",
+                "target_on": "2027-01-20",
                 "opens_on": "2027-01-06",
                 "closes_on": "2027-02-03",
                 "verdict": "pending",
@@ -162,6 +164,8 @@ def week5() -> dict[str, Any]:
             },
             {
                 "month": 6,
+                "contract": "sample-level",
+                "target_on": "2027-04-20",
                 "opens_on": "2027-03-30",
                 "closes_on": "2027-05-11",
                 "verdict": "pending",

@@ -13,9 +13,11 @@ from django.utils import timezone
 
 from outcomes.services import cohort
 from patients.models import Attestation, Bleed, Result
+from tests.admin.reading import text_of
 from tests.factories.people import make_site, make_staff
 from workflow.models import Act, Alert, Pathway
 from workflow.selectors.decisions import local_date
+from workflow.services.intake import record_results
 
 pytestmark = pytest.mark.django_db
 
@@ -91,6 +93,25 @@ def test_the_patient_page_needs_few_queries(ana: Client, site: Any, django_asser
     page(ana, f"/admin/patients/{patient}/")
     with django_assert_max_num_queries(12):
         page(ana, f"/admin/patients/{patient}/")
+
+
+def test_a_corrected_result_shows_both_values_on_its_own_page(ana: Client, site: Any):
+    patient = told("month_five", site)
+    last = Result.objects.filter(patient_id=patient, analyte="ALT").order_by("collected_at").last()
+    again = {
+        "analyte": "ALT",
+        "value": "33",
+        "unit": "U/L",
+        "collected_at": last.collected_at.isoformat(),
+        "source": last.source,
+        "source_id": last.source_id,
+        "status": "corrected",
+    }
+    record_results(patient=patient, items=[again], by="ana", listed=True)
+    text = text_of(ana.get(f"/admin/patients/{patient}/values/?analyte=ALT"))
+    assert "33 U/L" in text and f"{last.value_text} U/L (final" in text
+    assert "AST" not in text.split("Show")[1], "only the analyte asked for"
+    assert "became 33 U/L" in text_of(ana.get(f"/admin/patients/{patient}/?history=all"))
 
 
 def test_today_lists_an_open_alert_first(ana: Client, site: Any):

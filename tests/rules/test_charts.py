@@ -131,3 +131,17 @@ def test_window_bars_end_the_day_after_the_last_valid_day_and_the_booked_day_sta
 def test_the_plot_leaves_room_above_the_peak():
     chart = drawn(at(5, "71"))
     assert min(m.y for m in chart.curves[0].marks) > TOP
+
+
+def test_texts_of_neighbouring_windows_and_triggers_stand_below_each_other():
+    near = [Month(n, DAY0 + timedelta(30 * n - 14), DAY0 + timedelta(30 * n + 14), "met") for n in (3, 6, 60)]
+    first, second, third = activity([], [], day0=DAY0, milestones=near).bands
+    assert (first.drop, second.drop, third.drop) == (0, LABEL_GAP, 0)
+    flags = alt(
+        [at(5, "52"), at(6, "90")],
+        day0=DAY0,
+        baseline=Decimal(24),
+        factor=Decimal(2),
+        triggers=[(at(n, "1").on, f"Trigger: ALT {n}") for n in (5, 6)],
+    ).flags
+    assert [f.drop for f in flags] == [0, LABEL_GAP]

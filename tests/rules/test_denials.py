@@ -43,7 +43,7 @@ def test_a_patient_with_every_paper_has_a_clean_claim() -> None:
 
 
 RECORDS: list[tuple[str, str, Callable[[], dict[str, Any]], str]] = [
-    ("nab", "missing", lambda: without("results", "AAV5_NAB"), "No AAV5_NAB result"),
+    ("nab", "missing", lambda: without("results", "AAV5_NAB"), "No Anti-AAV5 NAb result"),
     ("nab", "fail", lambda: nab("1:678"), "is not below the payer limit 1:678"),
     ("nab", "fail", lambda: nab("1:21", on=-29), "Stale: "),
     ("nab", "fail", lambda: nab("1:21", assay="house"), "Cannot be judged: "),
@@ -54,11 +54,11 @@ RECORDS: list[tuple[str, str, Callable[[], dict[str, Any]], str]] = [
     ("lot-ndc-volume", "missing", lambda: given(kit_lot=""), "lot is not recorded"),
     ("lot-ndc-volume", "missing", lambda: given(ndc=""), "drug code is not recorded"),
     ("inhibitor", "fail", lambda: instead("FIX_INH", result("FIX_INH", -14, "0.6")), "First positive test"),
-    ("inhibitor", "missing", lambda: without("results", "FIX_INH"), "No FIX_INH result"),
+    ("inhibitor", "missing", lambda: without("results", "FIX_INH"), "No Factor IX inhibitor result"),
     ("infection", "fail", lambda: instead("HBSAG", result("HBSAG", -16, "positive")), "HBsAg is positive"),
     ("infection", "fail", lambda: instead("HIV_AGAB", result("HIV_AGAB", -16, "positive"),
-        told(results=[*told()["results"], result("HIV_RNA", -16, "900")])), "HIV_RNA"),
-    ("infection", "missing", lambda: without("results", "HCV_AB"), "No HCV_AB result"),
+        told(results=[*told()["results"], result("HIV_RNA", -16, "900")])), "HIV RNA"),
+    ("infection", "missing", lambda: without("results", "HCV_AB"), "No Anti-HCV result"),
     ("site-certification", "fail", lambda: told(settings=[]), "not certified"),
 ]  # fmt: skip
 

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from patients.rules import words
 from tests.rules.story import (
     PERSON,
     act,
@@ -135,6 +136,7 @@ def test_gate(code: str, lacks: list[str], row: dict[str, Any]) -> None:
     if verdict.verdict not in ("pass", "waived"):
         assert verdict.next_step
     assert verdict.reason.endswith(".")
+    assert not [c for c in words.ANALYTES if "_" in c and c in verdict.reason + verdict.next_step], "a code"
     assert verdict.source and verdict.certainty
 
 

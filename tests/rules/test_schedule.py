@@ -306,7 +306,7 @@ class TestArising:
     def test_liver_cancer_screening_by_attestation_or_by_a_positive_test(self) -> None:
         assert "hcc-screen:y01" in tasks(10, attestations=[attest("hcc-risk", 1)])
         why = tasks(10, result("HCV_AB", -20, "positive"))["hcc-screen:y01"].why
-        assert "HCV_AB" in why
+        assert "Anti-HCV" in why
         assert "hcc-screen:y01" not in tasks(10, result("HCV_AB", -20, "negative"))
 
     def test_a_booked_date_that_passed_asks_what_happened(self) -> None:

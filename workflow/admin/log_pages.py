@@ -12,6 +12,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 
+from patients import data as catalogue
 from patients.admin.roles import CARE
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Patient
@@ -19,6 +20,7 @@ from patients.services.shapes import checked
 from workflow.admin.frame import faults_of, page, uuid_or_404, visible
 from workflow.admin.intake_frame import by_field, shown, summary
 from workflow.admin.logs import LOGS, Log, cell, sent, value
+from workflow.rules import plausible
 from workflow.selectors import logs as selector
 from workflow.selectors.decisions import local_date
 from workflow.services import facts, shapes
@@ -71,6 +73,11 @@ def _saved(request: HttpRequest, row: Patient, kind: str) -> HttpResponse:
     if corrected is not None:
         data["supersedes"] = str(corrected.pk)
     try:
+        asks = (
+            () if "keep" in request.POST else _odd(row, kind, checked(facts.KINDS[kind][1], data), corrected)
+        )
+        if asks:
+            return _shown(request, row, kind, corrected, request.POST.dict(), (), asks=asks)
         stored = facts.record(patient=row.pk, kind=kind, data=data, by=by, newest=True)
     except DomainError as error:
         return _shown(request, row, kind, corrected, request.POST.dict(), faults_of(error), error.status)
@@ -79,6 +86,26 @@ def _saved(request: HttpRequest, row: Patient, kind: str) -> HttpResponse:
     else:
         messages.success(request, f"{log.one.capitalize()} {'corrected' if corrected else 'saved'}.")
     return redirect("admin:log", row.pk, kind)
+
+
+def _odd(row: Patient, kind: str, fields: Mapping[str, Any], corrected: Any | None) -> tuple[str, ...]:
+    """What a person is asked before a bleed or a dose is kept; nothing of other kinds."""
+    if kind not in ("bleeds", "factor-uses"):
+        return ()
+    heads = [e.row for e in selector.entries(facts.KINDS[kind][0], row.pk, by=LOGS[kind].by)]
+    others = [r for r in heads if not r.retracted and r.pk != getattr(corrected, "pk", None)]
+    if kind == "bleeds":
+        at, on, _ = facts.moment(fields["onset_at"], row.site.timezone)
+        new = plausible.Bled(fields["site"], at, on, fields["joint"])
+        known = [plausible.Bled(r.body_site, r.onset_at, r.onset_on, r.joint) for r in others]
+        return plausible.bleed(new, known, born=row.birth_date)
+    return plausible.dose(
+        plausible.Dose(fields["product"], fields["iu"], fields["given_on"]),
+        [plausible.Dose(r.product, r.iu, r.given_on) for r in others],
+        products=catalogue.products(),
+        jump=catalogue.catalog().jump,
+        born=row.birth_date,
+    )
 
 
 def _retracted(request: HttpRequest, row: Patient, kind: str) -> HttpResponse:
@@ -102,6 +129,7 @@ def _shown(
     values: Mapping[str, str],
     faults: Iterable[Fault],
     status: int = 200,
+    asks: Iterable[str] = (),
 ) -> HttpResponse:
     log, told = LOGS[kind], list(faults)
     found = selector.entries(facts.KINDS[kind][0], row.pk, by=log.by)
@@ -116,6 +144,7 @@ def _shown(
         kind=kind,
         kinds=[{"kind": k, "title": one.title, "current": k == kind} for k, one in LOGS.items()],
         corrected=corrected,
+        asks=asks,
         fields=shown(log.fields, values, by_field(told)),
         entries=[_entry(log, e, by_field(told)) for e in found],
         count=sum(not e.row.retracted for e in found),

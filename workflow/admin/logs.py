@@ -22,6 +22,7 @@ COLUMN = {
     "to": "to_on",
 }
 """The column of a field, where its name differs; the first two keep their time of day beside the date."""
+UNITS = {"iu": "IU", "iu_per_kg": "IU/kg", "interval_days": "days"}
 INSTANTS = ("onset_at", "drawn_at")
 YES, NO = "yes", "no"
 
@@ -88,7 +89,7 @@ LOGS: dict[str, Log] = {
         (
             Field("given_on", "Given on", "date"),
             Field("product", "Product", choices=_products),
-            Field("iu", "IU"),
+            Field("iu", "Dose, IU", "decimal"),
             Field("reason", "Reason", "select", choices=_words(shapes.USE_REASONS)),
         ),
         "given_on",
@@ -99,8 +100,8 @@ LOGS: dict[str, Log] = {
         "regimen",
         (
             Field("product", "Product", choices=_products),
-            Field("iu_per_kg", "IU per kg"),
-            Field("interval_days", "Every so many days"),
+            Field("iu_per_kg", "Dose, IU/kg", "decimal"),
+            Field("interval_days", "Interval, days", "decimal"),
             Field("from", "From", "date"),
             Field("to", "To", "date", "Empty while it goes on.", optional=True),
         ),
@@ -185,6 +186,8 @@ def cell(row: Any, field: Field) -> str:
         return "yes" if found else "no"
     if isinstance(found, date):
         return f"{found.day} {found:%b} {found.year}"
+    if isinstance(found, Decimal):
+        return f"{found.normalize():,f} {UNITS[field.name]}"
     text = value(row, field)
     return dict(field.options).get(text, text) if field.kind == "select" else text
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
 from patients.errors import DomainError, Fault
 from patients.models import Patient
-from patients.rules.words import counted
+from patients.rules.words import analyte, counted
 from workflow.admin import panel, planner, today
 from workflow.admin.forms import FORMS, Form
 from workflow.admin.frame import faults_of, page, visible
@@ -43,18 +43,31 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 
 def tabs(request: HttpRequest) -> list[dict[str, Any]]:
-    """The top bar: the pages this person's roles open."""
-    pages = [("today", "Today", CARE), ("patients", "Patients", CARE)]
-    pages += [("lab-entry", "Lab entry", CARE), ("desk", "Desk", CARE), ("milestones", "Milestones", CARE)]
-    pages += [] if holds(request, CARE) else [("code-maps", "Code maps", OPENS_ADMIN)]
+    """The top bar: the pages this person's roles open; those used now and then stand under More."""
+    care = holds(request, CARE)
+    pages = [("today", "Today", CARE), ("patients", "Patients", CARE), ("lab-entry", "Lab entry", CARE)]
     pages += [
+        ("cohort", "Cohort", CARE),
+        ("milestones", "Milestones", CARE),
         ("exports", "Exports", OPENS_ADMIN),
+    ]
+    rare = [("desk", "Desk", CARE)] if care else [("code-maps", "Code maps", OPENS_ADMIN)]
+    rare += [
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
-    found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
-    return [{"url": url, "text": text, "current": request.path.startswith(url)} for url, text in found]
+    return [
+        {
+            "url": url,
+            "text": text,
+            "current": request.path.startswith(url),
+            "more": care and (name, text, roles) in rare,
+        }
+        for name, text, roles in pages + rare
+        if holds(request, roles)
+        for url in [reverse(f"admin:{name}")]
+    ]
 
 
 def patients(request: HttpRequest) -> HttpResponse:
@@ -154,7 +167,8 @@ def _tell(request: HttpRequest, outcomes: Iterable[intake.Outcome]) -> None:
         if outcome.disposition not in ("result", "duplicate"):
             why = ", ".join(outcome.reasons) or outcome.disposition
             messages.warning(
-                request, f"{outcome.item.analyte or 'One value'} waits on the quarantine desk: {why}."
+                request,
+                f"{analyte(outcome.item.analyte) or 'One value'} waits on the quarantine desk: {why}.",
             )
 
 

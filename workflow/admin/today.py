@@ -23,6 +23,7 @@ from patients.services.shapes import checked
 from workflow.admin.frame import faults_of, page
 from workflow.admin.intake_frame import by_field, summary
 from workflow.admin.task_forms import named
+from workflow.admin.views_bar import bar
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
 from workflow.selectors.desk import waiting_count
@@ -124,9 +125,10 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         only=only,
         wanted=wanted,
         here=here,
-        updated=_clock(now, sites),
+        updated=clock(now, sites),
         on_desk=waiting_count(allowed),
         clinical=frozenset(sites_of(request, {"clinician"})),
+        views=bar(request, "today"),
         undelivered=undelivered(sites=allowed, site=only.site),
         **_bar(posted, allowed, here),
     )
@@ -146,5 +148,6 @@ def _bar(posted: Posted, sites: Iterable[UUID], here: date) -> dict[str, Any]:
     }
 
 
-def _clock(now: datetime, sites: list[Site]) -> str:
+def clock(now: datetime, sites: list[Site]) -> str:
+    """The time of day at the first site."""
     return f"{now.astimezone(ZoneInfo(sites[0].timezone)) if sites else now:%H:%M}"

@@ -2,6 +2,7 @@ from workflow.models.acts import Act, Authorization, Infusion, InfusionSlot, Kit
 from workflow.models.feed import Feed, FeedEntry
 from workflow.models.notice import Notice, SiteTask, Watermark
 from workflow.models.pathway import Alert, GateDecision, Pathway, TaskDue
+from workflow.models.view import SavedView
 
 __all__ = [
     "Act",
@@ -15,6 +16,7 @@ __all__ = [
     "Kit",
     "Notice",
     "Pathway",
+    "SavedView",
     "SiteTask",
     "TaskDue",
     "Watermark",

@@ -22,6 +22,7 @@ from workflow.rules.charts import (
     Scale,
     curve,
     day_text,
+    drops,
     level,
     many,
     plain,
@@ -33,6 +34,8 @@ from workflow.rules.charts import (
 )
 
 SHOWN_MONTHS, SHOWN_VALUE, HEADROOM = 12, 10, 1.1
+LETTER = 11
+"""Pixels from one bold letter to the next, at most, gap included."""
 MONTH_STEPS, VALUE_STEPS = (2, 3, 6, 12, 24), (2, 5, 10, 20, 50, 100)
 DAYS_PER_MONTH = 365.25 / 12
 ONE_STAGE, CHROMOGENIC = "one-stage", "chromogenic"
@@ -69,7 +72,7 @@ def activity(
         labels=spread(_labels(series, thresholds, y)),
         columns=("Collected", "Month", "Assay", f"{factor}, {unit}"),
         rows=_rows(series, day0),
-        bands=tuple(_band(m, day0, x) for m in milestones),
+        bands=_bands(milestones, day0, x),
     )
 
 
@@ -109,9 +112,18 @@ def _rows(series: dict[str, Sequence[Point]], day0: date) -> tuple[tuple[str, ..
     return tuple((day_text(on), f"{_month(on, day0):.1f}", assay, text) for on, assay, text in sorted(found))
 
 
-def _band(m: Month, day0: date, x: Scale) -> Band:
-    start, end = x(max(0.0, _month(m.opens_on, day0))), x(_month(m.closes_on, day0))
-    return Band(m.verdict, start, px(end - start), f"M{m.month}")
+def _bands(milestones: Sequence[Month], day0: date, x: Scale) -> tuple[Band, ...]:
+    spans = [(x(max(0.0, _month(m.opens_on, day0))), x(_month(m.closes_on, day0))) for m in milestones]
+    down = drops(
+        [
+            (start, start + LETTER * len(f"M{m.month}"))
+            for m, (start, _) in zip(milestones, spans, strict=True)
+        ]
+    )
+    return tuple(
+        Band(m.verdict, start, px(end - start), f"M{m.month}", drop)
+        for m, (start, end), drop in zip(milestones, spans, down, strict=True)
+    )
 
 
 def _finding(series: dict[str, Sequence[Point]], day0: date, factor: str, unit: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 from math import ceil, floor
@@ -24,6 +24,7 @@ from workflow.rules.charts import (
     Step,
     curve,
     day_text,
+    drops,
     level,
     many,
     plain,
@@ -36,7 +37,7 @@ from workflow.rules.charts import (
 
 SHOWN_WEEKS, SHOWN_VALUE, HEADROOM = 16, 60, 1.15
 WEEK_STEPS, VALUE_STEPS = (2, 4, 8, 13, 26, 52), (15, 30, 60, 120, 300, 600, 1500)
-DOSE_HEIGHT = 48
+DOSE_HEIGHT, LETTER = 48, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def alt(
         columns=("Collected", "Week", f"ALT, {unit}", f"ULN, {unit}", "Above"),
         rows=tuple(_row(p, day0, limits) for p in points),
         blocks=blocks,
-        flags=tuple(_flag(when, text, points, day0, x, y) for when, text in triggers),
+        flags=_flags(sorted(triggers), points, day0, x, y),
     )
 
 
@@ -160,6 +161,20 @@ def _block(step: Step, day0: date, x: Scale, most: float) -> Block:
     return Block(
         start, px(BOTTOM - tall), px(end - start), px(tall), text if end - start > 6 * len(text) else ""
     )
+
+
+def _flags(
+    triggers: Sequence[tuple[date, str]], points: Sequence[Point], day0: date, x: Scale, y: Scale
+) -> tuple[Flag, ...]:
+    """One flag a trigger, its text on the side with more room and below the text of a near one."""
+    flags = [_flag(when, text, points, day0, x, y) for when, text in triggers]
+    down = drops([_reach(f) for f in flags])
+    return tuple(replace(f, drop=drop) for f, drop in zip(flags, down, strict=True))
+
+
+def _reach(flag: Flag) -> tuple[float, float]:
+    wide = LETTER * len(flag.text)
+    return (flag.text_x - wide, flag.x + 8) if flag.anchor == "end" else (flag.x - 8, flag.text_x + wide)
 
 
 def _flag(when: date, text: str, points: Sequence[Point], day0: date, x: Scale, y: Scale) -> Flag:

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 WIDTH, HEIGHT = 580, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 454, 34, 252
+LEFT, RIGHT, TOP, BOTTOM = 44, 446, 34, 252
 LABEL_GAP = 15
 DAYS_PER_MONTH = 365.25 / 12
 Scale = Callable[[float], float]
@@ -88,12 +88,13 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A shaded span between two x positions, with its text above."""
+    """A shaded span between two x positions, with its text at its upper end; `drop` keeps texts apart."""
 
     kind: str
     x: float
     width: float
     text: str
+    drop: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +117,7 @@ class Flag:
     text: str
     text_x: float
     anchor: str
+    drop: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,17 @@ def spread(labels: Iterable[Label]) -> tuple[Label, ...]:
         highest = fitted[-1].y - LABEL_GAP if fitted else BOTTOM
         fitted.append(Label(label.kind, label.text, px(min(label.y, highest) if over else label.y)))
     return tuple(reversed(fitted))
+
+
+def drops(spans: Sequence[tuple[float, float]]) -> list[float]:
+    """How far the text of each (first, last) pixel moves down so that none overlaps another on its line."""
+    ends: list[float] = []
+    found: list[float] = []
+    for first, last in spans:
+        line = next((n for n, end in enumerate(ends) if first >= end), len(ends))
+        ends[line : line + 1] = [last]
+        found.append(line * LABEL_GAP)
+    return found
 
 
 def px(value: float) -> float:

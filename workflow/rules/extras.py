@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Alert, SteroidCourse, Task
 from workflow.rules.facts import PatientFacts
 from workflow.rules.protocol import Protocol, Trigger
@@ -155,5 +156,5 @@ def liver_cancer_risk(protocol: Protocol, facts: PatientFacts) -> str | None:
                 row.code in ("positive", "detected")
                 or ((row.value or 0) > 0 and row.comparator not in ("<", "<="))
             ):
-                return f"{analyte} of {row.collected_on.isoformat()} was positive"
+                return f"{named(analyte)} of {row.collected_on.isoformat()} was positive"
     return None

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from patients.rules.bounds import at_most, below
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Task
 from workflow.rules.exogenous import exposure
 from workflow.rules.facts import PatientFacts, ResultFact
@@ -125,13 +126,13 @@ def _fell(rule: FactorFall, row: ResultFact, earlier: Sequence[Decimal]) -> str 
     assert row.value is not None
     low = below(row.comparator, row.value, rule.floor)
     if low is True:
-        return f"{rule.analyte} {row.comparator}{row.value} is below {rule.floor}"
+        return f"{named(rule.analyte)} {row.comparator}{row.value} is below {rule.floor}"
     highest = max(earlier, default=None)
     if highest is None:
         return low
     fell = at_most(row.comparator, row.value, highest * (100 - rule.fall_percent) / 100)
     if fell is True:
-        return f"{rule.analyte} {row.comparator}{row.value} fell from {highest}"
+        return f"{named(rule.analyte)} {row.comparator}{row.value} fell from {highest}"
     return None if fell is None else low
 
 

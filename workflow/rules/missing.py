@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Task
 from workflow.rules.facts import PatientFacts, ResultFact
 from workflow.rules.fulfilment import facts_of
@@ -66,7 +67,7 @@ def _baseline(trigger: Trigger, asking: Asking, base: Baseline, looked: list[Fir
     row = unclear if base.row is not None else next((s.row for s in looked), None)
     if row is not None:
         yield data_task(
-            f"data:baseline:{trigger.analyte}", f"{trigger.analyte} before the infusion", row, asking
+            f"data:baseline:{trigger.analyte}", f"{named(trigger.analyte)} before the infusion", row, asking
         )
 
 
@@ -87,16 +88,16 @@ def _lacks_uln(trigger: Trigger, row: ResultFact) -> bool:
 
 
 def uln_of(row: ResultFact, asking: Asking) -> Task:
-    return data_task(f"data:uln:{row.id}", f"Upper limit of normal of {row.analyte}", row, asking)
+    return data_task(f"data:uln:{row.id}", f"Upper limit of normal of {named(row.analyte)}", row, asking)
 
 
 def exact_value(row: ResultFact, asking: Asking) -> Task:
-    return data_task(f"data:value:{row.id}", f"Exact value of {row.analyte}", row, asking)
+    return data_task(f"data:value:{row.id}", f"Exact value of {named(row.analyte)}", row, asking)
 
 
 def time_of(row: ResultFact, asking: Asking) -> Task:
     """A Day 0 sample of which nobody knows whether it was drawn before the infusion."""
-    return data_task(f"data:time:{row.id}", f"Time of the {row.analyte} sample on Day 0", row, asking)
+    return data_task(f"data:time:{row.id}", f"Time of the {named(row.analyte)} sample on Day 0", row, asking)
 
 
 def _supplied(trigger: Trigger, asking: Asking, facts: PatientFacts, base: Baseline) -> Iterator[Task]:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from patients.rules import words
 from workflow.admin import marks, told
 from workflow.rules import charts
 from workflow.rules.desk import reason_words
@@ -203,6 +204,18 @@ def task_pill(task: Mapping[str, Any], today: date) -> SafeString:
 def reason(code: str) -> str:
     """patient-unmatched as Patient not found."""
     return reason_words(code) if code else ""
+
+
+@register.filter
+def analyte(code: str) -> str:
+    """HIV_RNA as HIV RNA."""
+    return words.analyte(code)
+
+
+@register.filter
+def unit(ucum: str) -> str:
+    """A UCUM unit as people write it."""
+    return words.unit(ucum)
 
 
 @register.filter

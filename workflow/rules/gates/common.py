@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from patients.rules.words import unit
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import AttestationFact, PatientFacts, ResultFact, WaitingItem
 from workflow.rules.protocol import Gate
@@ -137,7 +138,7 @@ def _unit(row: ResultFact) -> str:
 
 def shown(row: ResultFact) -> str:
     """Value with unit, for sentences."""
-    return f"{told(row)} {_unit(row)}".strip()
+    return f"{told(row)} {unit(_unit(row))}".strip()
 
 
 def sworn(row: AttestationFact) -> Evidence:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import PatientFacts
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
@@ -48,7 +49,7 @@ def diagnosis(ask: Question) -> GateVerdict:
             next_step="Check the diagnosis.",
         )
     if not rows:
-        names = " or ".join(ask.gate["analytes"])
+        names = " or ".join(named(a) for a in ask.gate["analytes"])
         return ask.verdict(
             "missing",
             "No factor activity is documented.",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from patients.rules.bounds import at_least, at_most
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import ResultFact
 from workflow.rules.gates.common import Question, last_valid, plain, seen, shown
@@ -21,9 +22,9 @@ def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
     if valid and row is not None and ask.before_start(row) is None:
         return ask.verdict(
             "indeterminate",
-            f"{analyte} was collected on the day of the infusion at an unknown time, so it may be too late.",
+            f"{named(analyte)} was collected on the day of the infusion at an unknown time, so it may be too late.",
             evidence=[seen(row)],
-            next_step=f"Record the time at which {analyte} was collected.",
+            next_step=f"Record the time at which {named(analyte)} was collected.",
         )
     doubt = in_doubt(ask, analyte, row.collected_on if valid and row is not None else None)
     if doubt is not None:
@@ -34,9 +35,9 @@ def lacking(ask: Question, analyte: str, days: int) -> GateVerdict | None:
         return _missing(ask, analyte)
     return ask.verdict(
         "expired",
-        f"{analyte} of {plain(row.collected_on)} counts for {days} days, to {plain(last_valid(row, days))}.",
+        f"{named(analyte)} of {plain(row.collected_on)} counts for {days} days, to {plain(last_valid(row, days))}.",
         evidence=[seen(row)],
-        next_step=f"Draw {analyte} again within {days} days before the infusion.",
+        next_step=f"Draw {named(analyte)} again within {days} days before the infusion.",
         valid_until=last_valid(row, days),
     )
 
@@ -49,7 +50,7 @@ def in_doubt(ask: Question, analyte: str, since: date | None) -> GateVerdict | N
     return ask.verdict(
         "indeterminate",
         f"1 item waits in quarantine: {waiting.reason}.",
-        next_step=f"Resolve the {analyte} item on the quarantine desk.",
+        next_step=f"Resolve the {named(analyte)} item on the quarantine desk.",
     )
 
 
@@ -58,12 +59,14 @@ def _missing(ask: Question, analyte: str) -> GateVerdict:
     if early:
         return ask.verdict(
             "missing",
-            f"{analyte} has only a preliminary result, {shown(early[-1])} of {plain(early[-1].collected_on)}.",
+            f"{named(analyte)} has only a preliminary result, {shown(early[-1])} of {plain(early[-1].collected_on)}.",
             evidence=[seen(early[-1], "preliminary")],
-            next_step=f"Wait for the final {analyte} result.",
+            next_step=f"Wait for the final {named(analyte)} result.",
         )
     return ask.verdict(
-        "missing", f"No {analyte} result is recorded.", next_step=f"Order {analyte} and record it."
+        "missing",
+        f"No {named(analyte)} result is recorded.",
+        next_step=f"Order {named(analyte)} and record it.",
     )
 
 
@@ -129,7 +132,7 @@ def _with(ask: Question, verdict: GateVerdict, evidence: Sequence[Evidence]) -> 
 
 
 def shown_with_name(row: ResultFact) -> str:
-    return f"{row.analyte} {shown(row)}"
+    return f"{named(row.analyte)} {shown(row)}"
 
 
 def _outside(ask: Question, rows: Sequence[ResultFact]) -> list[GateVerdict]:

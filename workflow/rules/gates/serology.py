@@ -7,6 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from patients.rules.bounds import below
+from patients.rules.words import analyte as named
 from workflow.rules.effects import Evidence, GateVerdict
 from workflow.rules.facts import AttestationFact, ResultFact
 from workflow.rules.gates.common import Question, plain, seen, shown, sworn
@@ -88,22 +89,23 @@ def reflex(ask: Question) -> GateVerdict:
     """
     gate, limit = ask.gate, ask.gate["limit"]
     screen, genome = ask.newest(gate["screen"]), ask.newest(gate["confirm"])
+    first, second = named(gate["screen"]), named(gate["confirm"])
     if _loaded(ask, genome) is True:
         word = "detected" if limit is None else f"not shown to be below {limit}"
-        return _fail(ask, genome, f"{gate['confirm']} is {word}", f"Treat {gate['name']}, then repeat.")
+        return _fail(ask, genome, f"{second} is {word}", f"Treat {gate['name']}, then repeat.")
     problem = _problem(ask, ("screen",), ("confirm",))
     problem = problem or _unclear(ask, [screen]) or _left_open(ask, genome, limit, [screen])
     if problem is not None:
         return problem
     if found(screen) is False:
-        return _pass(ask, f"{gate['screen']} is negative", [screen])
+        return _pass(ask, f"{first} is negative", [screen])
     if genome is None:
         return _needs_genome(ask, screen)
     problem = lacking(ask, gate["confirm"], gate["validity_days"])
     if problem is not None:
         return _drawn(problem, gate["confirm"])
     word = " (resolved)" if limit is None else " (controlled)"
-    return _cleared(ask, f"{gate['screen']} is positive, {gate['confirm']} is", genome, word, [screen])
+    return _cleared(ask, f"{first} is positive, {second} is", genome, word, [screen])
 
 
 def _problem(ask: Question, needed: Sequence[str], more: Sequence[str]) -> GateVerdict | None:
@@ -131,9 +133,9 @@ def _loaded(ask: Question, genome: ResultFact | None) -> bool | None:
 def _needs_genome(ask: Question, screen: ResultFact | None) -> GateVerdict:
     return ask.verdict(
         "retest_due",
-        f"{ask.gate['screen']} is positive and {ask.gate['confirm']} is not known.",
+        f"{named(ask.gate['screen'])} is positive and {named(ask.gate['confirm'])} is not known.",
         evidence=_seen([screen]),
-        next_step=f"Order {ask.gate['confirm']}.",
+        next_step=f"Order {named(ask.gate['confirm'])}.",
         draw=(ask.gate["confirm"],),
     )
 
@@ -157,7 +159,7 @@ def _left_open(
         return None
     return ask.verdict(
         "indeterminate",
-        f"{genome.analyte} {shown(genome)} cannot be compared with the limit {limit}.",
+        f"{named(genome.analyte)} {shown(genome)} cannot be compared with the limit {limit}.",
         evidence=[seen(genome)],
         next_step="Ask the laboratory for the number, or repeat the test.",
     )
@@ -171,7 +173,7 @@ def _detection_not_stated(
         return None
     return ask.verdict(
         "hold",
-        f"{genome.analyte} {shown(genome)}: reported below quantification, detection not stated.",
+        f"{named(genome.analyte)} {shown(genome)}: reported below quantification, detection not stated.",
         evidence=[seen(genome)],
         next_step="Ask the laboratory whether it was detected, or record a hepatology consult.",
         valid_until=until([r for r in base if r is not None], ask.gate["validity_days"]),
@@ -200,9 +202,9 @@ def _unclear(ask: Question, rows: Sequence[ResultFact | None]) -> GateVerdict | 
         if row is not None and found(row) is None:
             return ask.verdict(
                 "indeterminate",
-                f"{row.analyte} is {shown(row)}.",
+                f"{named(row.analyte)} is {shown(row)}.",
                 evidence=[seen(row)],
-                next_step=f"Repeat {row.analyte}.",
+                next_step=f"Repeat {named(row.analyte)}.",
             )
     return None
 

@@ -4,7 +4,9 @@
   const typing = (e) => e.target.closest('input:not([type=checkbox], [type=radio]), select, textarea, [contenteditable]');
   const off = () => { try { return localStorage.getItem('keys') === 'off'; } catch { return false; } };
   const rows = () => [...document.querySelectorAll('[data-row]')];
-  const go = { t: 'today', p: 'patients', d: 'desk', r: 'rules' };
+  const go = {
+    t: 'today', p: 'patients', l: 'lab-entry', c: 'cohort', m: 'milestones', e: 'exports', d: 'desk', r: 'rules',
+  };
   const keys = document.getElementById('keys');
   let prefix = false;
 
@@ -56,8 +58,9 @@
     if (e.key === 'Escape' && typing(e)) e.target.blur();
     if (e.key === 'Enter' && e.target.matches('.bar select')) { e.preventDefault(); e.target.form.requestSubmit(); }
     if (off() || keys?.open || typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
-    if (prefix && go[e.key]) document.querySelector(`.tabs a[href$="/${go[e.key]}/"]`)?.click();
+    const there = prefix && go[e.key];
     prefix = e.key === 'g';
+    if (there) { document.querySelector(`.tabs a[href$="/${there}/"]`)?.click(); return; }
     if (e.key === '/') { e.preventDefault(); document.getElementById('find')?.focus(); }
     if (e.key === 'j') step(1);
     if (e.key === 'k') step(-1);
@@ -69,7 +72,7 @@
   });
 
   document.addEventListener('DOMContentLoaded', () => {
-    document.querySelector('.problem')?.focus();
+    document.querySelector('.problem, #asks')?.focus();
     document.querySelectorAll('[data-open-keys]').forEach((button) => {
       button.hidden = false;
       button.addEventListener('click', () => keys.showModal());
