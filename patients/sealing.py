@@ -10,10 +10,17 @@ from cryptography.fernet import Fernet, MultiFernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from django.conf import settings
 
+FACTORS = "mfa"
+"""The purpose under which secrets of second factors are locked."""
 
-def box(purpose: str) -> Fernet:
-    """The box of one purpose; what another one locked does not open in it."""
-    return _box(f"{purpose}|{settings.SECRET_KEY}")
+
+def box(purpose: str) -> MultiFernet:
+    """The box of one purpose; what another one locked does not open in it.
+
+    It locks with the secret key and opens with those before it, too.
+    """
+    keys = (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+    return MultiFernet([_box(f"{purpose}|{key}") for key in keys])
 
 
 def _box(text: str) -> Fernet:

@@ -37,7 +37,7 @@ def keep(
         nonce = os.urandom(12)
         BlobPart.objects.create(
             blob=blob, part=number, key=name, nonce=nonce, **owners,
-            data=cipher.encrypt(nonce, data, _bound(blob.pk, number)),
+            data=cipher.encrypt(nonce, data, bound(blob.pk, number)),
         )  # fmt: skip
     blob.sha256, blob.size = digest.hexdigest(), size
     blob.save(update_fields=["sha256", "size"])
@@ -128,13 +128,18 @@ def _opened(blob: Blob, number: int, contract: str) -> bytes:
         row = BlobPart.objects.filter(blob=blob, part=number).first()
     if row is None:
         raise LookupError("a part of the kept bytes is missing")
+    return decrypted(row)
+
+
+def decrypted(row: BlobPart) -> bytes:
+    """The plain bytes of one part. Raises LookupError when no field key opens it."""
     try:
         cipher = dict(ciphers())[row.key]
-        return cipher.decrypt(bytes(row.nonce), bytes(row.data), _bound(blob.pk, number))
+        return cipher.decrypt(bytes(row.nonce), bytes(row.data), bound(row.blob_id, row.part))
     except (KeyError, InvalidTag) as error:
         raise LookupError("no key of FIELD_KEYS opens the kept bytes") from error
 
 
-def _bound(blob: UUID, number: int) -> bytes:
+def bound(blob: UUID, number: int) -> bytes:
     """Ties a part to its place: parts cannot be exchanged or reordered."""
     return f"{blob}:{number}".encode()
