@@ -47,6 +47,7 @@ class DaymarkAdmin(admin.AdminSite):
         from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
+            audit_pages,
             desk_pages,
             import_pages,
             lab_pages,
@@ -67,6 +68,7 @@ class DaymarkAdmin(admin.AdminSite):
             *export_pages.urls(self),
             *lab_pages.urls(self),
             *taper_pages.urls(self),
+            *audit_pages.urls(self),
             *log_pages.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),

@@ -51,6 +51,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         ("exports", "Exports", OPENS_ADMIN),
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
+        ("audit", "Audit", OPENS_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
     found = [(reverse(f"admin:{name}"), text) for name, text, roles in pages if holds(request, roles)]
