@@ -24,8 +24,9 @@ from django.utils import timezone
 from config.accounts import SINCE, factored
 from config.problems import plain
 from patients import access, matrix
-from patients.models import Denial, ReadLog
+from patients.models import Denial
 from patients.selectors import reading
+from patients.services import reads
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 UNTOUCHED = ("/healthz", "/readyz", "/static/")
@@ -135,19 +136,14 @@ def _log_read(request: HttpRequest, response: HttpResponse, principal: access.Pr
     if match is None or response.status_code >= 400 or not matrix.holds_patient_data(match.view_name):
         return
     subject = str(getattr(request, "read_subject", "") or _subject(match.kwargs))
-    content = b"" if response.streaming else response.content
-    named = [] if principal.pays_only else reading.named(subject, content)
+    content = b"" if response.streaming or principal.pays_only else response.content
+    asked = reading.ids(subject.encode())
+    thing = asked[0] if asked and "patient" not in match.kwargs and not principal.pays_only else None
     access.leave(principal)
-    ReadLog.objects.create(
-        at=timezone.now(),
-        user_id=principal.user,
-        route=match.view_name,
-        method=request.method or "",
-        subject=subject,
-        patients=named,
-        sites=[str(s) for s in principal.roles],
-        status=response.status_code,
-    )
+    reads.log(
+        at=timezone.now(), user=principal.user, route=match.view_name, method=request.method or "", subject=subject,
+        named=[*asked, *reading.ids(content)], thing=thing, sites=principal.roles, status=response.status_code,
+    )  # fmt: skip
 
 
 def _log_refusal(request: HttpRequest, response: HttpResponse) -> None:

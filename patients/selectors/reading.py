@@ -1,4 +1,4 @@
-"""Whom an answer is about: the patients whose ids stand in it, or that own the one object it is about."""
+"""Whom an answer is about: the patients whose ids stand in it, or the owner of the one thing that it is about."""
 
 from __future__ import annotations
 
@@ -7,38 +7,24 @@ from functools import cache
 from uuid import UUID
 
 from django.apps import apps
-from django.db import connection, models
+from django.db import models
 
-from patients.models import Patient
 from patients.models.base import PatientRow
 
 ID = re.compile(rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
 
-def named(subject: str, content: bytes) -> list[UUID]:
-    """Ids of the patients in view that an answer names. At most two queries."""
-    told = {UUID(found.decode()) for found in set(ID.findall(content + b" " + subject.encode()))}
-    if not told:
-        return []
-    patients = sorted(Patient.objects.filter(pk__in=told).values_list("pk", flat=True))
-    if patients or not ID.fullmatch(subject.encode()):
-        return patients
-    return _owner(UUID(subject))
-
-
-def _owner(thing: UUID) -> list[UUID]:
-    """Whose result, task or other row this is."""
-    parts = (f'select patient_id from "{table}" where "{key}" = %(thing)s' for table, key in _tables())
-    with connection.cursor() as cursor:
-        cursor.execute(" union ".join(parts), {"thing": thing})
-        return [row[0] for row in cursor.fetchall() if row[0]]
+def ids(content: bytes) -> list[UUID]:
+    """Every id that stands in an answer, of whatever it is."""
+    return sorted(UUID(found.decode()) for found in set(ID.findall(content)))
 
 
 @cache
-def _tables() -> list[tuple[str, str]]:
-    """Tables of rows about one patient that have an id."""
+def owner() -> str:
+    """SQL: the patient in view whose result, task or other row `thing` is."""
     found = [m for m in apps.get_models() if issubclass(m, PatientRow) and _by_id(m)]
-    return sorted((m._meta.db_table, str(m._meta.pk.column)) for m in found)
+    tables = sorted((m._meta.db_table, str(m._meta.pk.column)) for m in found)
+    return " union ".join(f'select patient_id from "{t}" where "{key}" = %(thing)s' for t, key in tables)
 
 
 def _by_id(model: type[models.Model]) -> bool:
