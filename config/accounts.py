@@ -26,6 +26,7 @@ from django.utils import timezone
 from patients.admin.roles import OPENS_ADMIN, holds
 from patients.limits import within
 from patients.models import User
+from patients.sealing import FACTORS as MFA_SECRETS
 from patients.sealing import lasting_box
 from patients.services import signins
 from patients.services.reauthentication import SIGNED_IN
@@ -56,10 +57,10 @@ class FactorAdapter(DefaultMFAAdapter):
     """Secrets of authenticator apps are kept encrypted; people are told apart by their username."""
 
     def encrypt(self, text: str) -> str:
-        return lasting_box("mfa").encrypt(text.encode()).decode()
+        return lasting_box(MFA_SECRETS).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        return lasting_box("mfa").decrypt(encrypted_text.encode()).decode()
+        return lasting_box(MFA_SECRETS).decrypt(encrypted_text.encode()).decode()
 
     def get_totp_issuer(self) -> str:
         return "Daymark"

@@ -47,6 +47,7 @@ class DaymarkAdmin(admin.AdminSite):
         from outcomes.admin import export_pages
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
+            audit_pages,
             cohort_pages,
             desk_pages,
             import_pages,
@@ -71,6 +72,7 @@ class DaymarkAdmin(admin.AdminSite):
             *lab_pages.urls(self),
             *cohort_pages.urls(self),
             *taper_pages.urls(self),
+            *audit_pages.urls(self),
             *log_pages.urls(self),
             *value_pages.urls(self),
             *views_bar.urls(self),

@@ -24,6 +24,7 @@ from patients.admin.roles import SITE_ADMIN, require, sites_of
 from patients.errors import DomainError
 from patients.models import Heartbeat, Run
 from patients.rules.words import counted
+from patients.services import holds
 from workflow.admin.frame import page
 from workflow.admin.marks import Mark
 from workflow.selectors import queue as selector
@@ -125,6 +126,10 @@ def _beating(name: str, at: datetime | None, now: datetime) -> Line:
 
 def _queue(now: datetime) -> Line:
     found = selector.queue(now=now, longer_than=NOTICE_AGE)
+    if (held := holds.mail_hold()) is not None:
+        since = f"since {held.since:%Y-%m-%d %H:%M} UTC: {held.reason}"
+        detail = f"Nothing is sent {since}. {counted(found.due, 'notice')} due; release_mail lets them go."
+        return Line("Mail queue", Mark("Frozen", *WARN), detail)
     if found.since is None:
         detail = f"{counted(found.waiting, 'notice')} to send later." if found.waiting else "Nothing to send."
         return Line("Mail queue", Mark("Up to date", *GOOD), detail)

@@ -2,7 +2,7 @@
 
 The transaction spans rendering too, so nothing is read outside the person's sites. An answer below 500 is
 committed, any other is rolled back. A page with patient data is logged as read in the same transaction: if
-the log cannot be written, the page is not shown. Where a second factor is required, nobody is let in to
+the log cannot be written, the page is not shown. What was refused or failed is written down afterwards. Where a second factor is required, nobody is let in to
 anything but the pages that set one up before it was shown.
 """
 
@@ -24,12 +24,16 @@ from django.utils import timezone
 from config.accounts import SINCE, factored
 from config.problems import plain
 from patients import access, matrix
-from patients.models import ReadLog
+from patients.models import Denial
+from patients.selectors import reading
+from patients.services import reads
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 UNTOUCHED = ("/healthz", "/readyz", "/static/")
 OWN_ACCOUNT = ("account_", "mfa_")
 SEEN = "seen_at"
+REFUSALS = {403: "denied", 404: "missing", 429: "locked"}
+"""Answers that are written down as refused, by their kind."""
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -74,9 +78,9 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
             if response.status_code >= 500:
                 transaction.set_rollback(True)
             elif principal := getattr(request, "principal", None):
-                access.leave(principal)
                 _log_read(request, response, principal)
-            return response
+        _log_refusal(request, response)
+        return response
 
     return middleware
 
@@ -131,13 +135,36 @@ def _log_read(request: HttpRequest, response: HttpResponse, principal: access.Pr
     match = request.resolver_match
     if match is None or response.status_code >= 400 or not matrix.holds_patient_data(match.view_name):
         return
-    ReadLog.objects.create(
+    subject = str(getattr(request, "read_subject", "") or _subject(match.kwargs))
+    content = b"" if response.streaming or principal.pays_only else response.content
+    asked = reading.ids(subject.encode())
+    thing = asked[0] if asked and "patient" not in match.kwargs and not principal.pays_only else None
+    access.leave(principal)
+    reads.log(
+        at=timezone.now(), user=principal.user, route=match.view_name, method=request.method or "", subject=subject,
+        named=[*asked, *reading.ids(content)], thing=thing, sites=principal.roles, status=response.status_code,
+    )  # fmt: skip
+
+
+def _log_refusal(request: HttpRequest, response: HttpResponse) -> None:
+    """Writes down, in a transaction of its own, what was refused to somebody who is known, and what failed.
+
+    An error rolls back the request's own transaction; this row stays.
+    """
+    kind = "failed" if response.status_code >= 500 else REFUSALS.get(response.status_code, "")
+    match = request.resolver_match
+    if not kind or match is None:
+        return
+    principal = getattr(request, "principal", None)
+    if principal is None and kind != "locked":
+        return
+    Denial.objects.create(
         at=timezone.now(),
-        user_id=principal.user,
-        route=match.view_name,
+        user_id=principal.user if principal else None,
+        kind=kind,
+        route=match.view_name[:128],
         method=request.method or "",
-        subject=str(getattr(request, "read_subject", "") or _subject(match.kwargs)),
-        sites=[str(s) for s in principal.roles],
+        subject=_subject(match.kwargs),
         status=response.status_code,
     )
 

@@ -18,6 +18,7 @@ if PRODUCTION:
 
 DEBUG = False
 SECRET_KEY = env.generated("SECRET_KEY")
+SECRET_KEY_FALLBACKS = env.listed("SECRET_KEY_FALLBACKS")
 FIELD_KEYS = [key for key in env.generated("FIELD_KEYS").split(",") if key]
 SEAL_KEYS = [key for key in env.generated("SEAL_KEY").split(",") if key]
 ALLOWED_HOSTS = env.listed("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1],testserver")

@@ -33,6 +33,11 @@ def verified(key: str, signature: str, told: str) -> str:
     return ""
 
 
+def retired() -> list[str]:
+    """The entries of SEAL_KEY after the first, as public keys: their secrets need not be kept."""
+    return [f"{PUBLIC}{name(key)}" for key in _public_keys()[1:]]
+
+
 def name(key: Ed25519PublicKey) -> str:
     return key.public_bytes_raw().hex()
 

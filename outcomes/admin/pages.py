@@ -27,7 +27,7 @@ from outcomes.admin.void_page import void_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
 from outcomes.selectors.versions import milestones
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, require
+from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
 from patients.models import Patient
 from workflow import data as files
 from workflow.admin import desk_view
@@ -78,6 +78,7 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
         "workflow/patient.html",
         row.code,
         waits=waits,
+        reads=holds(request, SITE_ADMIN, site=row.site_id),
         **context(
             row,
             status,

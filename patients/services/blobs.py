@@ -12,11 +12,10 @@ from typing import Any, BinaryIO
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from django.conf import settings
 
 from patients import access
 from patients.models import Blob, BlobPart
+from patients.sealing import ciphers
 
 PART = 1 << 20
 
@@ -31,14 +30,14 @@ def keep(
     owners: dict[str, Any] = {"site_id": site, "held_by": sorted(held_by)}
     blob = Blob.objects.create(sha256="", size=0, media_type=media_type, created_at=at, **owners)
     digest, size = hashlib.sha256(), 0
-    name, cipher = next(_ciphers())
+    name, cipher = next(ciphers())
     for number, data in enumerate(iter(lambda: stream.read(PART), b"")):
         digest.update(data)
         size += len(data)
         nonce = os.urandom(12)
         BlobPart.objects.create(
             blob=blob, part=number, key=name, nonce=nonce, **owners,
-            data=cipher.encrypt(nonce, data, _bound(blob.pk, number)),
+            data=cipher.encrypt(nonce, data, bound(blob.pk, number)),
         )  # fmt: skip
     blob.sha256, blob.size = digest.hexdigest(), size
     blob.save(update_fields=["sha256", "size"])
@@ -129,20 +128,18 @@ def _opened(blob: Blob, number: int, contract: str) -> bytes:
         row = BlobPart.objects.filter(blob=blob, part=number).first()
     if row is None:
         raise LookupError("a part of the kept bytes is missing")
+    return decrypted(row)
+
+
+def decrypted(row: BlobPart) -> bytes:
+    """The plain bytes of one part. Raises LookupError when no field key opens it."""
     try:
-        cipher = dict(_ciphers())[row.key]
-        return cipher.decrypt(bytes(row.nonce), bytes(row.data), _bound(blob.pk, number))
+        cipher = dict(ciphers())[row.key]
+        return cipher.decrypt(bytes(row.nonce), bytes(row.data), bound(row.blob_id, row.part))
     except (KeyError, InvalidTag) as error:
         raise LookupError("no key of FIELD_KEYS opens the kept bytes") from error
 
 
-def _bound(blob: UUID, number: int) -> bytes:
+def bound(blob: UUID, number: int) -> bytes:
     """Ties a part to its place: parts cannot be exchanged or reordered."""
     return f"{blob}:{number}".encode()
-
-
-def _ciphers() -> Iterator[tuple[str, AESGCM]]:
-    """The field keys by name, the one in use first."""
-    for text in settings.FIELD_KEYS:
-        key = hashlib.sha256(text.encode()).digest()
-        yield hashlib.sha256(key).hexdigest()[:16], AESGCM(key)

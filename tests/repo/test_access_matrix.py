@@ -17,6 +17,15 @@ PATIENT_PARTS = ("patient", "result", "task", "alert", "course")
 # An importer sees what became of its own files.
 RELEASED = {"api:contract-milestones", "api:export-file", "api:export-rows", "payer-file"}
 """A payer's analyst sees here what is released, read as a role that sees nothing else."""
+AUDIT = {
+    "api:audit-events",
+    "api:audit-reads",
+    "api:patient-reads",
+    "admin:audit",
+    "admin:audit-reads",
+    "admin:patient-reads",
+}
+"""Who did what: ids of patients, never what is recorded about them."""
 OWN_IMPORTS = {"api:imports", "api:import", "api:import-items", "api:import-errors"}
 
 
@@ -93,6 +102,7 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
     assert granted("site_admin", writing=False) & matrix.patient_data() <= {
         "admin:index",
         "admin:patients_*sealedevent_*",
+        *AUDIT,
     }
 
 

@@ -55,6 +55,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
     rare += [
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
+        ("audit", "Audit", OPENS_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
     return [

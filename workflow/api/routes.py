@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, bookings, desk, feeds, imports, infusions, results, worklist
+from workflow.api import acts, audit, bookings, desk, feeds, imports, infusions, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
 
 routes = [
+    path("audit/events/", audit.EventsPage.as_view(), name="audit-events"),
+    path("audit/events.csv", audit.EventsFile.as_view(), name="audit-events-file"),
+    path("audit/reads/", audit.ReadsPage.as_view(), name="audit-reads"),
+    path("audit/reads.csv", audit.ReadsFile.as_view(), name="audit-reads-file"),
+    path("audit/refusals/", audit.RefusalsPage.as_view(), name="audit-refusals"),
+    path("audit/refusals.csv", audit.RefusalsFile.as_view(), name="audit-refusals-file"),
+    path(f"{PATIENT}/reads/", audit.PatientReads.as_view(), name="patient-reads"),
     path(f"{PATIENT}/results/", results.Results.as_view(), name="results"),
     path("results/<uuid:result>/versions/", results.Versions.as_view(), name="result-versions"),
     path("results/<uuid:result>/retract/", results.Retract.as_view(), name="result-retract"),

@@ -8,9 +8,11 @@ LEASE = f"""
 update workflow_notice set leased_until = %(until)s, leased_by = %(by)s, tried_since = coalesce(tried_since, %(now)s)
 where id = (
     select n.id from workflow_notice n
-    where {OPEN} and n.next_try_at <= %(now)s and %(kind)s in ('', n.kind) and (n.leased_until is null or n.leased_until <= %(now)s)
+    where not exists (select from patients_hold where name = 'mail')
+      and {OPEN} and n.next_try_at <= %(now)s and %(kind)s in ('', n.kind) and (n.leased_until is null or n.leased_until <= %(now)s)
     order by n.urgency, n.next_try_at, n.id limit 1 for update skip locked
 ) returning id"""
+"""The next row to send; none while mail is frozen."""
 
 _STAFF = """exists (
     select 1 from patients_membership m
