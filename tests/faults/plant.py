@@ -97,6 +97,7 @@ def running(home: Path, settings: Any) -> Iterator[Plant]:
         environment = {
             **os.environ, **serve.WORKER_ROLE, "REDIS_URL": valkey.url, "DAYMARK_VAR": str(home),
             "EMAIL_URL": f"smtp://127.0.0.1:{post.port}", "DJANGO_SETTINGS_MODULE": "config.settings",
+            "FIELD_KEYS": ",".join(settings.FIELD_KEYS), "SEAL_KEY": ",".join(settings.SEAL_KEYS),
         }  # fmt: skip
         plant = Plant(home, valkey, post, serve.Child("worker", environment))
         try:
