@@ -20,7 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import util
@@ -52,17 +52,33 @@ class EmbeddedError(env.ConfigurationError):
 
 def database_url() -> str:
     """DATABASE_URL, or that of the embedded PostgreSQL, started if need be."""
-    return os.environ.get("DATABASE_URL") or _servers()[0]
+    return os.environ.get("DATABASE_URL") or _servers()[0].url
 
 
 def redis_url() -> str:
     """REDIS_URL, or that of the embedded Valkey, started if need be."""
-    return os.environ.get("REDIS_URL") or _servers()[1]
+    return os.environ.get("REDIS_URL") or _servers()[1].url
+
+
+def ours() -> tuple[Postgres | Valkey, ...]:
+    """The embedded servers in use here: without those whose address the environment names."""
+    places = enumerate(("DATABASE_URL", "REDIS_URL"))
+    return tuple(_servers()[number] for number, name in places if not os.environ.get(name))
+
+
+def revive(server: Postgres | Valkey) -> None:
+    """Starts a server that has died at its old address, so that whoever uses it finds it again.
+
+    Raises EmbeddedError when it does not start.
+    """
+    if not server.running():
+        with _exclusive(Path(env.VAR) / "start.lock"):
+            server.ensure()
 
 
 @lru_cache(maxsize=1)
-def _servers() -> tuple[str, str]:
-    """Starts or adopts both servers and registers their stop; returns their URLs."""
+def _servers() -> tuple[Postgres, Valkey]:
+    """Starts or adopts both servers and registers their stop."""
     home = Path(env.VAR)
     _make(home)
     postgres, valkey = Postgres(home / "postgres"), Valkey(home / "valkey")
@@ -71,7 +87,7 @@ def _servers() -> tuple[str, str]:
         postgres.ensure()
         valkey.ensure()
     atexit.register(_leave, in_use, home, (valkey, postgres))
-    return postgres.url, valkey.url
+    return postgres, valkey
 
 
 def _leave(in_use: int, home: Path, servers: tuple[Valkey | Postgres, ...]) -> None:
@@ -170,7 +186,7 @@ class Postgres:
         )  # fmt: skip
 
     def _start(self) -> None:
-        port = free_port(int(os.environ.get("DAYMARK_PG_PORT", "0")))
+        port = _port(self.home, "DAYMARK_PG_PORT")
         (self.home / "port").write_text(str(port))
         options = {"listen_addresses": "127.0.0.1", "port": str(port), "unix_socket_directories": ""}
         flags = " ".join(f"-c {k}='{v}'" for k, v in {**self.settings, **options}.items())
@@ -262,10 +278,11 @@ class Valkey:
             return
 
     def _start(self) -> None:
-        port = free_port(int(os.environ.get("DAYMARK_REDIS_PORT", "0")))
+        port = _port(self.home, "DAYMARK_REDIS_PORT")
         password = self.home / "password"
-        password.touch(mode=0o600)
-        password.write_text(secrets.token_urlsafe(32))
+        if not self._password():
+            password.touch(mode=0o600)
+            password.write_text(secrets.token_urlsafe(32))
         (self.home / "port").write_text(str(port))
         config = self.home / "valkey.conf"
         config.touch(mode=0o600)
@@ -285,9 +302,19 @@ class Valkey:
         return path.read_text()[-3000:] if path.exists() else ""
 
 
+def _port(home: Path, variable: str) -> int:
+    """The port that the environment names, else that of the last start while nobody else took it, else any."""
+    wanted, kept = int(os.environ.get(variable, "0")), home / "port"
+    if not wanted and kept.exists():
+        with suppress(EmbeddedError):
+            return free_port(int(kept.read_text()))
+    return free_port(wanted)
+
+
 def free_port(wanted: int) -> int:
     """`wanted` if it is free (else an error that names it), or any free port for 0."""
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # old connections may still fade out
         try:
             probe.bind(("127.0.0.1", wanted))
         except OSError as error:

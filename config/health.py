@@ -60,7 +60,7 @@ def _stored(now: datetime, held: bool) -> dict[str, bool]:
     last = Heartbeat.objects.filter(name="beat").values_list("at", flat=True).first() or NEVER
     with everywhere(by="readyz"):
         late = not held and selector.late(now=now, longer_than=NOTICE_AGE)
-        silent = now - last > BEAT_AGE
+        silent = abs(now - last) > BEAT_AGE
         if silent and time.monotonic() - STARTED > BEAT_AGE.total_seconds():
             _silent(last, now)
     return {"database": True, "beat": not silent, "notices": not late}

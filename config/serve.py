@@ -1,7 +1,7 @@
 """`python -m config.serve`: web, worker and beat under one supervisor, in the foreground.
 
-Embedded servers are started first and outlive a child's crash. A child that ends is started again, later
-each time; a worker whose heartbeat is older than a minute is replaced. Large imports and exports have a worker
+Embedded servers are started first and outlive a child's crash; one that dies is started again at its old
+address. A child that ends is started again, later each time; a worker whose heartbeat is older than a minute is replaced. Large imports and exports have a worker
 of their own, so that no mail waits for them. Ctrl-C stops everything in order.
 """
 
@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -94,6 +94,7 @@ class Child:
 
 
 def main() -> None:
+    servers = embedded.ours()
     environment = {**os.environ, "DATABASE_URL": embedded.database_url(), "REDIS_URL": embedded.redis_url()}
     os.environ.update(environment)
     stop = _stop_flag()
@@ -105,7 +106,7 @@ def main() -> None:
         Child("beat", {**environment, **WORKER_ROLE}),
     ]
     try:
-        _watch(children, stop)
+        _watch(children, servers, stop)
     finally:
         for child in children:
             child.stop()
@@ -159,16 +160,27 @@ def _sign_ins() -> Path:
     return env.VAR / "demo" / "sign-ins.txt"
 
 
-def _watch(children: list[Child], stop: Callable[[], bool]) -> None:
-    """Keeps the children running until somebody asks to stop."""
+def _watch(
+    children: list[Child], servers: Sequence[embedded.Postgres | embedded.Valkey], stop: Callable[[], bool]
+) -> None:
+    """Keeps servers and children running until somebody asks to stop."""
     checked = time.monotonic()
     while not stop():
+        for server in servers:
+            _revive(server)
         for child in children:
             child.ensure()
         if time.monotonic() - checked > STALE_SECONDS / 4:
             checked = time.monotonic()
             _replace_deaf(children)
         time.sleep(0.5)
+
+
+def _revive(server: embedded.Postgres | embedded.Valkey) -> None:
+    try:
+        embedded.revive(server)
+    except embedded.EmbeddedError as error:
+        print(error, file=sys.stderr, flush=True)
 
 
 def _replace_deaf(children: list[Child]) -> None:
@@ -182,7 +194,10 @@ def _replace_deaf(children: list[Child]) -> None:
 
 
 def heartbeat_age() -> float:
-    """Seconds since a worker last said that it works; 0 when the database does not answer."""
+    """Seconds since a worker last said that it works; 0 when the database does not answer.
+
+    A sign of life from the future says nothing: the clock was set back, after which beat rings no bell.
+    """
     from django.db import DatabaseError, connection
     from django.utils import timezone
 
@@ -190,7 +205,7 @@ def heartbeat_age() -> float:
 
     try:
         last = Heartbeat.objects.filter(name="worker").values_list("at", flat=True).first()
-        return (timezone.now() - last).total_seconds() if last else STALE_SECONDS + 1.0
+        return abs((timezone.now() - last).total_seconds()) if last else STALE_SECONDS + 1.0
     except DatabaseError:
         return 0.0
     finally:

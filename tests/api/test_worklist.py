@@ -9,7 +9,8 @@ from uuid import uuid4
 import pytest
 
 from outcomes.services import cohort
-from tests.api.conftest import TODAY, V1, World, ok, pointers, problem
+from tests.api.conftest import NOW, TODAY, V1, World, ok, pointers, problem
+from workflow.services import undelivered
 
 TASK_KEYS = {
     "id", "patient", "site", "key", "kind", "title", "opens_on", "due_on", "closes_on", "booked_on",
@@ -252,3 +253,25 @@ def test_a_withdrawn_alert_needs_no_answer(world: World) -> None:
     world.told(cohort.corrected_value)
     row = ok(world.api().get(V1 + "alerts/", {"state": "withdrawn"}))["results"][0]
     problem(answer(world, row, decision="observe"), 409)
+
+
+def test_mail_that_cannot_be_delivered_is_a_task_of_the_list(world: World) -> None:
+    """About no patient: its site sees it, nobody else's, and it is completed or waived, not put off."""
+    ana = world.user("coordinator")
+    for site in (world.north, world.south):
+        undelivered.opened(site=site.pk, person=ana.pk, why="smtp 550", at=NOW)
+    (row,) = tasks(world, kind="notice-failed")
+    assert set(row) >= TASK_KEYS
+    assert (row["site"], row["patient"], row["state"]) == ("north", None, "open")
+    assert ana.username in row["title"] and "smtp 550" in row["why"]
+    assert tasks(world)[0] == row, "it stands before the tasks of patients"
+    assert tasks(world, patient=str(uuid4())) == tasks(world, assignee=ana.username) == []
+    problem(act(world, row, "miss", {"reason": "no"}), 409)
+    foreign = world.api("coordinator", "south").post(
+        V1 + f"worklist/{row['id']}/complete/", {"reason": "called"}
+    )
+    problem(foreign, 404)
+    assert ok(act(world, row, "complete", {"reason": "called"}))["state"] == "done"
+    assert tasks(world, kind="notice-failed", state="open") == []
+    assert [t["reason"] for t in tasks(world, kind="notice-failed", state="done")] == ["called"]
+    problem(act(world, row, "waive", {"reason": "twice"}), 409)

@@ -83,14 +83,14 @@ def test_a_killed_process_leaves_a_state_that_starts_again(home: Path) -> None:
 
 def test_a_killed_server_is_started_again(home: Path) -> None:
     owner = use(home, 60)
-    told(owner)
+    _, port = told(owner)
     owner.kill()
     owner.wait()
     pid = int((home / "postgres" / "data" / "postmaster.pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)
     again = use(home, 0)
-    assert told(again)[0] == 2
+    assert told(again) == (2, port), "at its old address, where others look for it"
     assert again.wait(60) == 0
 
 

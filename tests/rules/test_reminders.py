@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -144,3 +144,20 @@ def test_the_files_faults_are_told_at_once() -> None:
         "alerts.second_person_hours",
         "more",
     }
+
+
+def test_every_hour_of_a_leap_year_on_six_clocks() -> None:
+    """Against the clocks themselves, read forward from half hour to half hour: both changes and 29 February included."""
+    first, days, half = date(2027, 12, 31), 368, timedelta(minutes=30)
+    cases = 0
+    for zone in map(ZoneInfo, ZONES):
+        begun = datetime.combine(first - DAY, time(), UTC)
+        walk = [begun + n * half for n in range((days + 3) * 48)]
+        shows = [(at.astimezone(zone).replace(tzinfo=None), at) for at in walk]
+        last = dict(shows)
+        for n in range(days * 24):
+            wall = datetime.combine(first, time()) + n * timedelta(hours=1)
+            wanted = last.get(wall) or next(at for shown, at in shows if shown > wall)
+            assert instant(wall.date(), wall.hour, zone.key) == wanted, (zone, wall)
+            cases += 1
+    assert cases > 50_000

@@ -209,6 +209,17 @@ _COUNTED = f"""task as materialized (
 )"""
 """What a digest counts for each of the people `asked`."""
 
+_AT_ONCE_AHEAD = "n.due_at = n.created_at and n.created_at > %(now)s and n.kind <> 'digest'"
+_LATE_AHEAD = "(n.attempts > 0 and n.next_try_at > %(now)s::timestamptz + %(longest)s::interval)"
+FROM_AHEAD = f"""
+update workflow_notice n set created_at = least(n.created_at, %(now)s::timestamptz),
+    next_try_at = case when {_AT_ONCE_AHEAD} or {_LATE_AHEAD}
+        then least(n.next_try_at, %(now)s::timestamptz) else n.next_try_at end,
+    leased_until = case when n.leased_until < %(now)s::timestamptz + %(back)s::interval then n.leased_until end
+where n.created_at > %(now)s
+   or {OPEN} and ({_LATE_AHEAD} or n.leased_until > %(now)s::timestamptz + %(back)s::interval)"""
+"""What was written while the clock was ahead: it goes out now, not when the clock gets there again."""
+
 _HOUR = "(p.today + make_interval(hours => p.digest_hour)) at time zone p.timezone"
 _MAIL_DAY = "(p.mail_weekends or extract(isodow from p.today) < 6)"
 HOUR_HAS_COME = f"{_passed(_HOUR)} and {_MAIL_DAY}"

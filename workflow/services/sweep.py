@@ -19,6 +19,7 @@ from patients.models import Site, SiteSetting
 from workflow import data
 from workflow.models import Pathway, Watermark
 from workflow.rules import reminders
+from workflow.rules.reminders import LONGEST_RETRY
 from workflow.rules.second_person import CONFIRM_HOURS
 from workflow.rules.site_settings import Setting
 from workflow.selectors.decisions import local_date
@@ -96,6 +97,8 @@ def _written(last: datetime, now: datetime) -> int:
     changed, unanswered = _probed(reminder_sql.NEWS, asked)
     asked |= _levels(now) if hourly or changed else {}
     fell_due, morning = _probed(reminder_sql.HOURLY, asked) if hourly else (False, False)
+    if last == BEGINNING:
+        _execute(reminder_sql.FROM_AHEAD, {**asked, "longest": LONGEST_RETRY, "back": SET_BACK})
     new = _changed(asked) if changed else 0
     new += _execute(reminder_sql.BY_TIME, asked) if fell_due else 0
     for rule, hours in second.items() if unanswered else ():
