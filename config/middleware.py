@@ -158,15 +158,16 @@ def _log_refusal(request: HttpRequest, response: HttpResponse) -> None:
     principal = getattr(request, "principal", None)
     if principal is None and kind != "locked":
         return
-    Denial.objects.create(
-        at=timezone.now(),
-        user_id=principal.user if principal else None,
-        kind=kind,
-        route=match.view_name[:128],
-        method=request.method or "",
-        subject=_subject(match.kwargs),
-        status=response.status_code,
-    )
+    with access.bookkeeping():
+        Denial.objects.create(
+            at=timezone.now(),
+            user_id=principal.user if principal else None,
+            kind=kind,
+            route=match.view_name[:128],
+            method=request.method or "",
+            subject=_subject(match.kwargs),
+            status=response.status_code,
+        )
 
 
 def _subject(kwargs: dict[str, Any]) -> str:

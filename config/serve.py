@@ -1,8 +1,9 @@
 """`python -m config.serve`: web, worker and beat under one supervisor, in the foreground.
 
 Embedded servers are started first and outlive a child's crash; one that dies is started again at its old
-address. A child that ends is started again, later each time; a worker whose heartbeat is older than a minute is replaced. Large imports and exports have a worker
-of their own, so that no mail waits for them. Ctrl-C stops everything in order.
+address. A child that ends is started again, later each time; a worker whose heartbeat is older than a minute is
+replaced. Large imports and exports have a worker of their own, so that no mail waits for them. Ctrl-C stops
+everything in order.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +96,7 @@ class Child:
 
 
 def main() -> None:
+    _port_is_free()
     servers = embedded.ours()
     environment = {**os.environ, "DATABASE_URL": embedded.database_url(), "REDIS_URL": embedded.redis_url()}
     os.environ.update(environment)
@@ -110,6 +113,17 @@ def main() -> None:
     finally:
         for child in children:
             child.stop()
+
+
+def _port_is_free() -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("0.0.0.0", int(PORT)))  # noqa: S104 (the address the web process takes)
+        except OSError as error:
+            raise SystemExit(
+                f"Port {PORT} cannot be used ({error.strerror}). Name another: PORT=8001"
+            ) from None
 
 
 def _stop_flag() -> Callable[[], bool]:
