@@ -12,12 +12,24 @@ import pytest
 from tests.browser import looking
 from tests.browser.conftest import STORIES, WATCH
 
-LISTS = ("today/", "today/?group=next", "patients/", "milestones/", "rules/", "records/", "nowhere/")
+LISTS = (
+    "today/",
+    "today/?group=next",
+    "patients/",
+    "cohort/",
+    "cohort/?phase=closed",
+    "milestones/",
+    "rules/",
+    "records/",
+    "nowhere/",
+)
 FORMS = (
     "results/",
     "results/?analytes=ALT,AST,ALP,TBIL",
     "attestation/",
     "log/bleeds/",
+    "log/factor-uses/",
+    "values/",
     "lab-entry/",
     "plan/",
     "infusion/",
