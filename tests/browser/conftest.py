@@ -44,6 +44,9 @@ SPARE = {
     "to infuse": "cleared",
     "to infuse plainly": "cleared",
     "to override": "referred",
+    "to taper": "alert_open",
+    "to gate": "titer_expires",
+    "to bleed": "month_five",
 }
 WATCH = """
 window.violations = [];

@@ -16,8 +16,14 @@ LISTS = (
     "today/",
     "today/?group=next",
     "patients/",
+<<<<<<< HEAD
     "milestones/",
     "figures/",
+=======
+    "cohort/",
+    "cohort/?phase=closed",
+    "milestones/",
+>>>>>>> workplace
     "rules/",
     "records/",
     "nowhere/",
@@ -27,6 +33,8 @@ FORMS = (
     "results/?analytes=ALT,AST,ALP,TBIL",
     "attestation/",
     "log/bleeds/",
+    "log/factor-uses/",
+    "values/",
     "lab-entry/",
     "plan/",
     "infusion/",

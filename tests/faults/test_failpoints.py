@@ -131,8 +131,8 @@ def by_message(patient: Patient) -> Callable[[], None]:
             "OBX|1|NM|1742-6^ALT^LN||77|U/L|0-40|H|||F|||202603300800+0200",
         ]
     )
-    source = Source.objects.get(code="lab")
     with everywhere(by="t"):
+        source = Source.objects.get(code="lab")
         kept = imports.keep(
             name="one.hl7",
             stream=io.BytesIO(text.encode()),

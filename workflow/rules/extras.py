@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from patients.rules.words import analyte as named
 from workflow.rules.effects import Alert, SteroidCourse, Task
 from workflow.rules.facts import PatientFacts
+from workflow.rules.gates.common import plain
 from workflow.rules.protocol import Protocol, Trigger
 from workflow.rules.windows import Window, around, missed_from
 
@@ -149,12 +150,12 @@ def liver_cancer_risk(protocol: Protocol, facts: PatientFacts) -> str | None:
         return None
     said = facts.attested(risk["attestation"])
     if said is not None and said.value:
-        return f"risk attested on {said.on.isoformat()}"
+        return f"risk attested on {plain(said.on)}"
     for analyte in risk["positive"]:
         for row in facts.of(analyte):
             if row.final and (
                 row.code in ("positive", "detected")
                 or ((row.value or 0) > 0 and row.comparator not in ("<", "<="))
             ):
-                return f"{named(analyte)} of {row.collected_on.isoformat()} was positive"
+                return f"{named(analyte)} of {plain(row.collected_on)} was positive"
     return None
