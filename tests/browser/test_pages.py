@@ -16,14 +16,10 @@ LISTS = (
     "today/",
     "today/?group=next",
     "patients/",
-<<<<<<< HEAD
-    "milestones/",
-    "figures/",
-=======
     "cohort/",
     "cohort/?phase=closed",
     "milestones/",
->>>>>>> workplace
+    "figures/",
     "rules/",
     "records/",
     "nowhere/",
