@@ -61,14 +61,15 @@ class Plant:
         self.worker.started_at -= serve.STALE_SECONDS
         return self.worker.process.pid
 
-    def restarted(self) -> bool:
-        """What the supervisor does twice a second: whether the worker runs."""
-        self.worker.ensure()
+    def started(self) -> bool:
+        """What the supervisor does twice a second: whether the worker runs. It speaks into its log."""
+        with (self.home / "worker.log").open("ab") as log, _said_into(log):
+            self.worker.ensure()
         return self.worker.process is not None
 
     def took(self, number: int, seconds: float = 30) -> bool:
         """Whether the mail server has so many mails in time."""
-        return until(lambda: len(self.post.log) >= number, seconds)
+        return until(lambda: len(self.post.log) >= number, seconds, 0.002)
 
     def stored(self) -> str:
         """Everything the broker holds, in words."""
@@ -80,10 +81,10 @@ class Plant:
         return "\n".join(f"{key} {reads[server.type(key)](key)}" for key in server.scan_iter())
 
 
-def until(true: Callable[[], bool], seconds: float) -> bool:
+def until(true: Callable[[], bool], seconds: float, pause: float = 0.02) -> bool:
     deadline = time.monotonic() + seconds
     while not (so := true()) and time.monotonic() < deadline:
-        time.sleep(0.002)
+        time.sleep(pause)
     return so
 
 
@@ -101,7 +102,8 @@ def running(home: Path, settings: Any) -> Iterator[Plant]:
         }  # fmt: skip
         plant = Plant(home, valkey, post, serve.Child("worker", environment))
         try:
-            with _listening(plant), (home / "worker.log").open("ab") as log, _said_into(log):
+            with _listening(plant):
+                assert plant.started()
                 yield plant
         finally:
             plant.worker.replace()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -26,6 +25,7 @@ from config.embedded import Postgres, Valkey
 from tests.factories.post import Post, free_port, open_post
 from tests.faults.plant import until
 
+FIGURES: list[dict[str, Any]] = []
 WORDS = {"worker": ("worker", "--queues", "celery"), "beat": ("beat",), "web": ("config.wsgi:application",)}
 """By what the command line of each process is known."""
 
@@ -152,5 +152,5 @@ def asked_all_the_time(product: Product, path: str, token: str = "", pause: floa
 
 
 def reported(name: str, **figures: Any) -> None:
-    """One line of figures on the terminal, whatever pytest captures."""
-    print(json.dumps({"fault": name, **figures}), file=sys.__stdout__, flush=True)
+    """Keeps figures for the end of the run."""
+    FIGURES.append({"fault": name, **figures})

@@ -113,6 +113,7 @@ def by_request(patient: Patient) -> Callable[[], None]:
     client = APIClient()
     token = AuthToken.objects.create(User.objects.get(username="coordinator-north"))[1]
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    assert client.post(f"{V1}patients/{patient.pk}/results/", {}, format="json").status_code == 422
 
     def post() -> None:
         answer = client.post(f"{V1}patients/{patient.pk}/results/", RISE, format="json")
@@ -134,12 +135,7 @@ def by_message(patient: Patient) -> Callable[[], None]:
     with everywhere(by="t"):
         source = Source.objects.get(code="lab")
         kept = imports.keep(
-            name="one.hl7",
-            stream=io.BytesIO(text.encode()),
-            site=patient.site_id,
-            source=source,
-            by="t",
-            queued=True,
+            name="a.hl7", stream=io.BytesIO(text.encode()), site=patient.site_id, source=source, by="t"
         )
 
     def run() -> None:

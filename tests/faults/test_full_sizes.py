@@ -51,7 +51,6 @@ def share(values: list[float], part: float) -> float:
 def plant(transactional_db: None, tmp_path: Path, settings: Any) -> Iterator[Plant]:
     with running(tmp_path, settings) as plant:
         plant.post.before = plant.post.after = SLOW_MAIL
-        plant.worker.ensure()
         yield plant
 
 

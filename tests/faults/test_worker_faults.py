@@ -30,13 +30,13 @@ from django.utils import timezone
 from config import serve
 from config.embedded import revive
 from patients.access import as_owner, everywhere
-from patients.models import Patient, Site, User
+from patients.models import Patient, Run, Site, User
 from patients.services.sites import create_source
 from tests.factories.people import make_site, make_staff
 from tests.faults.due import Due, compared, told_to, wants_single_mails
 from tests.faults.plant import Plant, running, until
 from tests.services.ready import NOON, given, ready_patient
-from workflow.models import Alert
+from workflow.models import Alert, Pathway
 from workflow.services import imports, infusions, notices
 
 SLOW_MAIL = 0.01
@@ -47,7 +47,6 @@ SLOW_MAIL = 0.01
 def plant(transactional_db: None, tmp_path: Path, settings: Any) -> Iterator[Plant]:
     with running(tmp_path, settings) as plant:
         plant.post.before = plant.post.after = SLOW_MAIL
-        plant.worker.ensure()
         yield plant
 
 
@@ -154,7 +153,7 @@ def deaf(plant: Plant, team: tuple[Site, User], client: Client, before: set[Due]
     with time_machine.travel(timezone.now() - timedelta(hours=1), tick=True):
         assert ready(client)["beat"] is False, "a clock that was set back leaves beat without a bell"
         serve._replace_deaf([plant.worker, serve.Child("beat", {})])
-    assert until(plant.restarted, 10)
+    assert until(plant.started, 10)
     assert plant.worker.process is not None and plant.worker.process.pid != stopped
     plant.ring("workflow.heartbeat", "workflow.send_notices")
     assert plant.took(start + count - 1, 60)
@@ -179,9 +178,7 @@ def silent_about_patients(plant: Plant, team: tuple[Site, User]) -> None:
                      queued=True)  # fmt: skip
     plant.ring("workflow.run_imports")
     assert until(lambda: rows(Alert) == 1, 30)
-    plant.ring(
-        "workflow.redecide", "workflow.sweep", "workflow.send_notices", "outcomes.assess", "patients.seal"
-    )
+    wakes_every_service(plant, someone)
     assert until(lambda: any("safety alert" in letter.mail["Subject"] for letter in plant.post.log), 30)
     with speaking_errors(someone):
         told(plant, team, 1)
@@ -192,6 +189,23 @@ def silent_about_patients(plant: Plant, team: tuple[Site, User]) -> None:
     for place in (plant.log, said("\n".join(plant.wire)), said(plant.stored()), mails):
         assert len(place) > 100
         assert [c for c in canaries if re.search(rf"\b{re.escape(c)}\b", place, re.I)] == []
+
+
+def wakes_every_service(plant: Plant, someone: Patient) -> None:
+    """A bell rings, the service does the work."""
+    with everywhere(by="t"):
+        Pathway.objects.filter(pk=someone.pk).update(next_change_on=timezone.now().date() - timedelta(days=1))
+    seq = pathway(someone).decided_seq
+    plant.ring("workflow.redecide", "workflow.sweep", "workflow.send_notices", "patients.seal")
+    assert until(lambda: pathway(someone).decided_seq > seq, 30)
+    plant.ring("outcomes.assess")
+    assert until(lambda: (pathway(someone).assessed_seq or 0) > seq, 30)
+    assert Run.objects.get(name="workflow.sweep").ok and Run.objects.get(name="patients.seal").ok
+
+
+def pathway(someone: Patient) -> Pathway:
+    with everywhere(by="t"):
+        return Pathway.objects.get(pk=someone.pk)
 
 
 def message() -> bytes:
