@@ -32,7 +32,8 @@ from workflow.services import imports
 SITE_ROLES = tuple(r for r in ROLES if r != "payer_analyst")
 LISTS = (
     "api:sites", "api:patients", "api:worklist", "api:alerts", "api:contracts", "api:overrides", "api:imports",
-    "api:quarantine", "api:code-maps", "api:table-mappings", "api:feeds", "api:figures",
+    "api:quarantine", "api:code-maps", "api:table-mappings", "api:feeds", "api:figures", "api:audit-events",
+    "api:audit-reads", "api:audit-refusals", "api:audit-events-file", "api:audit-reads-file", "api:audit-refusals-file",
 )  # fmt: skip
 BY_CONTRACT = ("api:contract-milestones", "api:contract-exposure")
 PERSONAL = ("api:feed",)
