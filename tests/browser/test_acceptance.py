@@ -206,7 +206,7 @@ def test_every_page_of_the_day_is_two_keys_away(ana: Any, server: str) -> None:
         with ana.expect_navigation(url=f"**/admin/{address}/"):
             ana.keyboard.press(key)
     ana.click("summary:has-text('More')")
-    assert ana.locator(".menu a").all_inner_texts() == ["Desk", "Rules", "Records"]
+    assert ana.locator(".menu a").all_inner_texts() == ["Desk", "Rules", "Records", "Audit"]
     assert looking.axe(ana) == [] and looking.poor_contrast(ana) == []
     ana.keyboard.press("?")
     assert "Milestones" in ana.inner_text("#keys")
