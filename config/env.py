@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 ROOT = Path(__file__).resolve().parent.parent
-VAR = Path(os.environ.get("DAYMARK_VAR", ROOT / "var"))
+VAR = Path(os.environ.get("DAYMARK_VAR") or ROOT / "var")
 REQUIRED = ("SECRET_KEY", "ALLOWED_HOSTS", "BASE_URL", "DATABASE_URL", "REDIS_URL", "EMAIL_URL")
 REQUIRED_KEYS = ("MIGRATION_DATABASE_URL", "FIELD_KEYS", "SEAL_KEY")
 
@@ -102,8 +103,12 @@ def generated(name: str) -> str:
     path = VAR / "secrets" / name.lower()
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(48))
+        made = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_urlsafe(48))
+        with suppress(FileExistsError):
+            os.link(made, path)  # whole or not at all: other processes start at the same moment
+        made.unlink()
     return path.read_text().strip()
 
 

@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from tests.bench import audit, core, intake, pages, readers, sweep
+from tests.bench import audit, core, intake, load, pages, readers, sweep
 from tests.bench.measuring import Figure, database
 
 COHORT: dict[str, Callable[[], Iterator[Figure]]] = {
     "core": core.figures, "intake": intake.figures, "audit": audit.figures, "pages": pages.figures,
+    "load": load.figures,
 }  # fmt: skip
 
 

@@ -41,17 +41,17 @@ class Figure:
 @contextmanager
 def database() -> Iterator[None]:
     """A migrated PostgreSQL of one's own, Django set up on it; gone afterwards."""
-    from config import embedded
-
     with tempfile.TemporaryDirectory(prefix="daymark-bench-") as folder:
         Path(folder).chmod(0o755)
-        server = embedded.start_throwaway(Path(folder))
         os.environ |= {
-            "DATABASE_URL": server.url,
             "REDIS_URL": "redis://127.0.0.1:1/0",
             "DAYMARK_VAR": folder,
             "DJANGO_SETTINGS_MODULE": "tests.settings",
         }
+        from config import embedded
+
+        server = embedded.start_throwaway(Path(folder))
+        os.environ["DATABASE_URL"] = server.url
         try:
             import django
 

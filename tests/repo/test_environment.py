@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,15 @@ def test_a_busy_port_is_named() -> None:
         port = taken.getsockname()[1]
         with pytest.raises(EmbeddedError, match=str(port)):
             free_port(port)
+
+
+def test_processes_that_start_together_make_one_secret(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(env, "VAR", tmp_path)
+    for attempt in range(20):
+        name = f"SECRET_{attempt}"
+        with ThreadPoolExecutor(16) as pool:
+            found = set(pool.map(env.generated, [name] * 16))
+        assert len(found) == 1 and len(found.pop()) > 40
+        assert [p.name for p in (tmp_path / "secrets").iterdir() if "." in p.name] == []
