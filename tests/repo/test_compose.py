@@ -28,6 +28,16 @@ def test_background_processes_have_their_role() -> None:
         assert SERVICES[name]["environment"] == WORKER_ROLE
 
 
+def test_each_machine_may_run_a_part_and_the_example_runs_all() -> None:
+    parts = {part for service in SERVICES.values() for part in service["profiles"]}
+    told = next(
+        x for x in (ROOT / ".env.example").read_text().splitlines() if x.startswith("COMPOSE_PROFILES=")
+    )
+    assert parts == set(told.partition("=")[2].split(",")) == {"data", "web", "work"}
+    for name in ("web", "worker", "long", "beat"):
+        assert all(need["required"] is False for need in SERVICES[name]["depends_on"].values())
+
+
 @pytest.mark.parametrize("name", ["postgres", "redis"])
 def test_images_are_pinned_to_a_release(name: str) -> None:
     assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?-[a-z]+", SERVICES[name]["image"])
