@@ -108,4 +108,4 @@ def violations(page: Any) -> list[str]:
 def submit(page: Any) -> None:
     """Presses the form's button and waits for the page that answers."""
     with page.expect_navigation():
-        page.click("main button[type=submit]")
+        page.click("main button[type=submit]:visible")

@@ -222,14 +222,19 @@ def test_a_dataset_is_four_clicks_to_its_preview(ana: Any, server: str) -> None:
     assert clicks <= 4 and "row" in ana.inner_text("main").lower()
 
 
-def test_today_is_light_and_painted_soon(ana: Any, server: str) -> None:
-    """A second is the target; a shared machine gets three, and three tries."""
-    painted = []
-    for _ in range(3):
-        answer = ana.goto(f"{server}/admin/today/")
-        assert len(answer.body()) <= 60_000
-        painted.append(
-            ana.evaluate("performance.getEntriesByName('first-contentful-paint').map(e => e.startTime)[0]")
-        )
-    assert min(painted) < 3000
+def test_today_is_light_and_asks_no_other_host(ana: Any, server: str) -> None:
+    assert len(ana.goto(f"{server}/admin/today/").body()) <= 60_000
     assert ana.blocked == []
+
+
+@pytest.mark.slow
+def test_today_is_painted_within_a_second(ana: Any, server: str) -> None:
+    ana.bring_to_front()
+    assert min(painted(ana, server) for _ in range(3)) < 1000
+
+
+def painted(page: Any, server: str) -> float:
+    """Milliseconds to the first paint of Today."""
+    page.goto(f"{server}/admin/today/")
+    page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length")
+    return page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
