@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -134,6 +136,17 @@ def _copied(name: str, folder: Path) -> None:
             file.write(data)
 
 
+def peak(contract: str, folder: Path, forms: str) -> float:
+    """MiB that the whole export command, a process of its own, holds at most."""
+    told = ["--contract", contract, "--formats", forms, "--out", str(folder)]
+    command = [sys.executable, "manage.py", "export_milestones", *told]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise RuntimeError(f"export_milestones ended with {status}")
+    return usage.ru_maxrss / MIB
+
+
 def plots(site: Any, contract: str, *, count: int = TURNS) -> dict[str, float]:
     """Seconds of the plain aggregate and of the figures' data, and of drawing the whole page part."""
     from django.db import connection
@@ -254,10 +267,19 @@ def measured(sizes: list[int]) -> Iterator[Measured]:
         with tempfile.TemporaryDirectory(prefix="daymark-bench-out-") as folder:
             now = timezone.now()
             one = package(contract, Path(folder), local_date(now, site.timezone), now)
+        for form in ("csv", "parquet"):
+            one[f"{form}_mib"] = _above_nobody(contract, form)
         two = plots(site, contract)
         costs.append((size, one, two))
         yield from _told(size, one, two)
     yield from _growth(costs)
+
+
+def _above_nobody(contract: str, form: str) -> float:
+    """MiB above the same command for a contract without patients."""
+    with tempfile.TemporaryDirectory(prefix="daymark-bench-out-") as folder:
+        full, none = Path(folder) / "full", Path(folder) / "none"
+        return peak(contract, full, form) - peak("sample-warranty", none, form)
 
 
 def _told(size: int, one: dict[str, float], two: dict[str, float]) -> Iterator[Measured]:
