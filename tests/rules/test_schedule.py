@@ -254,6 +254,21 @@ class TestArising:
         rows = [result("FIX_OS", 100, "40"), result("FIX_OS", 200, value)]
         assert any(k.startswith("factor-check") for k in tasks(210, *rows)) is asked
 
+    @pytest.mark.parametrize(
+        ("values", "asked"),
+        [
+            ({100: "6", 200: "5"}, False), ({100: "6", 200: "4.9"}, True), ({200: "4.9"}, True), ({200: "5"}, False),
+            ({100: "40", 465: "20"}, True), ({100: "40", 466: "20"}, False),
+            ({100: "30", 150: "40", 200: "20"}, True), ({100: "30", 150: "39", 200: "20"}, False),
+        ],
+    )  # fmt: skip
+    def test_one_low_value_is_enough_and_the_highest_of_a_year_counts(
+        self, values: dict[int, str], asked: bool
+    ) -> None:
+        rows = [result("FIX_OS", on, value) for on, value in values.items()]
+        found = tasks(max(values) + 1, *rows)
+        assert (f"factor-check:{day(max(values)).isoformat()}" in found) is asked
+
     def test_a_value_within_the_washout_is_no_fall(self) -> None:
         rows = [result("FIX_OS", 100, "40"), result("FIX_OS", 200, "4")]
         assert not any(k.startswith("factor-check") for k in tasks(210, *rows, regimens=[regimen(150, 179)]))
