@@ -81,9 +81,9 @@ def _servers() -> tuple[Postgres, Valkey]:
     """Starts or adopts both servers and registers their stop."""
     home = Path(env.VAR)
     _make(home)
-    postgres, valkey = Postgres(home / "postgres"), Valkey(home / "valkey")
     in_use = _shared_lock(home / "in-use.lock")
     with _exclusive(home / "start.lock"):
+        postgres, valkey = Postgres(home / "postgres"), Valkey(home / "valkey")
         postgres.ensure()
         valkey.ensure()
     atexit.register(_leave, in_use, home, (valkey, postgres))

@@ -40,6 +40,8 @@ COMMANDS: dict[str, list[str]] = {
     "beat": ["celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
 }  # fmt: skip
 STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
+STEADY = 10.0
+"""Seconds. What has run for as long has started well: if it ends, it is started again soon."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Child:
         """Starts the process if it is not running and its back-off is over."""
         now = time.monotonic()
         if self.process is not None and self.process.poll() is None:
-            if now - self.started_at > LONGEST_WAIT:
+            if now - self.started_at > STEADY:
                 self.failures = 0
             return
         if self.process is not None:

@@ -10,6 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import cycle
@@ -96,8 +97,11 @@ def by_hand(plant: Plant) -> None:
 
 
 @pytest.fixture
-def product(tmp_path: Path, settings: Any, django_db_blocker: Any) -> Iterator[Product]:
-    with started(tmp_path, settings, django_db_blocker) as product:
+def product(settings: Any, django_db_blocker: Any) -> Iterator[Product]:
+    with (
+        tempfile.TemporaryDirectory(prefix="daymark-faults-") as home,
+        started(Path(home), settings, django_db_blocker) as product,
+    ):
         yield product
 
 
