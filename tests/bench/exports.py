@@ -1,27 +1,25 @@
-"""`python -m tests.bench.exports [PATIENTS...]`: what exports and figures cost beside PostgreSQL's own work.
+"""What exports and figures cost beside PostgreSQL's own work.
 
 Told patients with years of outcomes are copied in SQL with their stored lines and points, so what is measured is
 reading and writing, not deciding. Yardsticks: COPY TO of the same cells in plain typed tables; quartiles by
-month from raw results, and the figures' own sums over plain tables. Each pair takes turns; medians of wall time. A
-table, then the same as JSON.
+month from raw results, and the figures' own sums over plain tables. Each pair takes turns; medians of wall time.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
 from statistics import median
 from typing import Any
 
-from tests.bench.__main__ import database
+from tests.bench.measuring import Figure
 
 TURNS = 5
 MIB = 1024
@@ -48,7 +46,6 @@ select floor((l.collected_on - p.infused_on) / 30.4375)::int as month,
 from bench_lab l join bench_patient p on p.id = l.patient_id group by 1 order by 1
 """
 """Quartiles by month of one assay from 50 raw results a patient: what a figure costs without stored points."""
-Measured = tuple[str, float, str, str]
 
 
 def turns(count: int, *works: Callable[[], Any]) -> list[float]:
@@ -242,22 +239,7 @@ def grow(templates: list[Any], before: int, patients: int) -> None:
         clone_outcomes(patient, missing, first=1 + before, letter=chr(ord("A") + index))
 
 
-def main(sizes: list[int]) -> None:
-    with database():
-        import django
-
-        django.setup()
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        rows = list(measured(sizes))
-    for name, value, unit, target in rows:
-        print(f"{name:62} {value:12.3f} {unit:6} {f'must {target}' if target else ''}")
-    json.dump([dict(zip(("name", "value", "unit", "must"), r, strict=True)) for r in rows], sys.stdout)
-    print()
-
-
-def measured(sizes: list[int]) -> Iterator[Measured]:
+def figures(sizes: Sequence[int]) -> Iterator[Figure]:
     from django.utils import timezone
 
     from patients import access
@@ -290,36 +272,32 @@ def _above_nobody(contract: str, form: str) -> float:
         return peak(contract, full, form) - peak("sample-warranty", none, form)
 
 
-def _told(size: int, one: dict[str, float], two: dict[str, float]) -> Iterator[Measured]:
-    yield f"{size} patients: subjects exported", one["subjects"], "", ""
-    yield f"{size} patients: rows exported", one["rows"], "", ""
-    yield f"{size} patients: COPY TO csv, wall", one["copy"], "s", ""
-    yield f"{size} patients: CSV, wall", one["csv"], "s", ""
-    yield f"{size} patients: CSV against COPY", one["csv"] / one["copy"], "x", "<= 2"
-    yield f"{size} patients: CSV, more memory", one["csv_mib"], "MiB", "<= 150"
-    yield f"{size} patients: Parquet against COPY", one["parquet"] / one["copy"], "x", "<= 2.5"
-    yield f"{size} patients: Parquet, more memory", one["parquet_mib"], "MiB", "<= 200"
-    yield f"{size} patients: one aggregate over raw results, wall", two["raw"], "s", ""
-    yield f"{size} patients: the figures' sums over plain tables, wall", two["plain"], "s", ""
-    yield f"{size} patients: data of the figures, wall", two["figures"], "s", ""
-    yield f"{size} patients: figures against the aggregate", two["figures"] / two["raw"], "x", "<= 1.3"
-    yield f"{size} patients: figures against their plain sums", two["figures"] / two["plain"], "x", ""
-    yield f"{size} patients: drawing all three", two["drawing"] * 1000, "ms", "<= 150"
+def _told(size: int, one: dict[str, float], two: dict[str, float]) -> Iterator[Figure]:
+    name = f"{size} patients:"
+    yield Figure(f"{name} subjects exported", one["subjects"])
+    yield Figure(f"{name} rows exported", one["rows"])
+    yield Figure(f"{name} COPY TO csv", one["copy"], "s wall")
+    yield Figure(f"{name} CSV", one["csv"], "s wall")
+    yield Figure(f"{name} CSV against COPY", one["csv"] / one["copy"], "x", 2, 1.2)
+    yield Figure(f"{name} CSV, more memory", one["csv_mib"], "MiB", 150, 50)
+    yield Figure(f"{name} Parquet against COPY", one["parquet"] / one["copy"], "x", 2.5, 1.4)
+    yield Figure(f"{name} Parquet, more memory", one["parquet_mib"], "MiB", 200, 100)
+    yield Figure(f"{name} one aggregate over raw results", two["raw"], "s wall")
+    yield Figure(f"{name} the figures' sums over plain tables", two["plain"], "s wall")
+    yield Figure(f"{name} data of the figures", two["figures"], "s wall")
+    yield Figure(f"{name} figures against the aggregate", two["figures"] / two["raw"], "x", 1.3, 1.1)
+    yield Figure(f"{name} figures against their plain sums", two["figures"] / two["plain"], "x")
+    yield Figure(f"{name} drawing all three", two["drawing"] * 1000, "ms", 150, 5)
 
 
-def _growth(costs: list[tuple[int, dict[str, float], dict[str, float]]]) -> Iterator[Measured]:
+def _growth(costs: list[tuple[int, dict[str, float], dict[str, float]]]) -> Iterator[Figure]:
     """How cost grows with size from one size to the next: 1 is linear."""
     for (small, one, two), (large, more, most) in zip(costs, costs[1:], strict=False):
-        step, must = math.log(large / small), "<= 1.08" if large <= LARGEST_JUDGED else ""
-        yield (
-            f"growth exponent {small} to {large}: CSV",
-            math.log(more["csv"] / one["csv"]) / step,
-            "",
-            "<= 1.08",
-        )
-        grown_by = math.log(most["figures"] / two["figures"]) / step
-        yield f"growth exponent {small} to {large}: figures", grown_by, "", must
-
-
-if __name__ == "__main__":
-    main([int(n) for n in sys.argv[1:]] or [1_000, 10_000])
+        step, must = math.log(large / small), 1.08 if large <= LARGEST_JUDGED else None
+        for name, before, after in (
+            ("CSV", one["csv"], more["csv"]),
+            ("figures", two["figures"], most["figures"]),
+        ):
+            yield Figure(
+                f"growth exponent {small} to {large}: {name}", math.log(after / before) / step, "", must
+            )
