@@ -48,6 +48,7 @@ class DaymarkAdmin(admin.AdminSite):
         from outcomes.admin import pages as patient_pages
         from workflow.admin import (
             audit_pages,
+            custody_pages,
             desk_pages,
             import_pages,
             lab_pages,
@@ -69,6 +70,7 @@ class DaymarkAdmin(admin.AdminSite):
             *lab_pages.urls(self),
             *taper_pages.urls(self),
             *audit_pages.urls(self),
+            *custody_pages.urls(self),
             *log_pages.urls(self),
             *pages.urls(self),
             *task_pages.urls(self),

@@ -19,7 +19,7 @@ from workflow.rules.facts import Act, Fact, History, ResultFact
 SHOWN = 40
 KEYED_BY_ID = (
     "acknowledge", "steroid", "steroid-dose", "override", "confirm-override", "void-request", "void", "infusion-note",
-    "attending",
+    "attending", "transfer-offer",
 )  # fmt: skip
 HIDDEN = ("alert", "hits", "changes", "obligations")
 
