@@ -49,6 +49,7 @@ class DaymarkAdmin(admin.AdminSite):
         from workflow.admin import (
             audit_pages,
             cohort_pages,
+            custody_pages,
             desk_pages,
             import_pages,
             lab_pages,
@@ -73,6 +74,7 @@ class DaymarkAdmin(admin.AdminSite):
             *cohort_pages.urls(self),
             *taper_pages.urls(self),
             *audit_pages.urls(self),
+            *custody_pages.urls(self),
             *log_pages.urls(self),
             *value_pages.urls(self),
             *views_bar.urls(self),

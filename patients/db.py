@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients import guards, sign_outs, worker_rights
+from patients import custody, guards, sign_outs, worker_rights
 from patients.models.audit import SealedEvent, SealedRow
 from patients.models.base import FactRow
 
@@ -140,7 +140,14 @@ def secure(before: guards.Columns | None = None) -> None:
     for model in _models():
         with transaction.atomic():
             _run([*_grants(model), *_policies(model), *_custody(model), *_guards(model, known)])
+    _run(custody.statements(_deletable()))
     _run(_definers())
+
+
+def _deletable() -> list[type[models.Model]]:
+    """Tables with patients, those first that name rows of others."""
+    tables = patient_tables()
+    return sorted(tables, key=lambda m: not any(f.related_model in tables for f in m._meta.concrete_fields))
 
 
 def _run(statements: Iterable[str]) -> None:

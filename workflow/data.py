@@ -30,11 +30,14 @@ from workflow.rules.protocol_parse import (
 )
 from workflow.rules.reading import Fault
 from workflow.rules.reminders import ReminderFile, parse_reminders
+from workflow.rules.retention import RetentionFile, parse_retention
 
 HERE = Path(__file__).parent
 F = TypeVar("F", PathwayFile, PolicyFile)
+Own = TypeVar("Own", ReminderFile, RetentionFile)
 FOLDERS = {"pathway": HERE / "protocols", "policy": HERE / "policies"}
 REMINDERS = HERE / "reminders"
+RETENTION = HERE / "retention"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +68,28 @@ def protocol(pathway: str, pathway_version: str | None, policy: str, policy_vers
 @cache
 def reminders() -> ReminderFile:
     """After how long silence goes to somebody else: the newest released version."""
-    found, _ = _reminder_files()
+    found, _ = _own_files(REMINDERS, parse_reminders)
     return max((f for f in found if f.release.status == "released"), key=lambda f: int(f.release.version))
 
 
-def _reminder_files() -> tuple[list[ReminderFile], list[FileFault]]:
+@cache
+def retention() -> RetentionFile:
+    """On which grounds a record may be deleted, and from when on: the newest released version."""
+    found, _ = _own_files(RETENTION, parse_retention)
+    return max((f for f in found if f.release.status == "released"), key=lambda f: int(f.release.version))
+
+
+def _own_files(
+    folder: Path, parse: Callable[[Mapping[str, Any]], tuple[Own | None, list[Fault]]]
+) -> tuple[list[Own], list[FileFault]]:
     files, faults = [], []
-    for path in sorted(REMINDERS.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml")):
         faulty: list[Fault] = []
         raw = _raw(path, faulty)
-        file, more = parse_reminders(raw) if not faulty else (None, [])
+        file: Own | None = None
+        more: list[Fault] = []
+        if not faulty:
+            file, more = parse(raw)
         faults += [FileFault(_name(path), f.key, f.message) for f in (*faulty, *more)]
         files += [file] if file else []
     return files, faults
@@ -138,12 +153,13 @@ def _version(files: tuple[F, ...], code: str, version: str | None) -> F:
 
 def faults() -> tuple[FileFault, ...]:
     """Every fault of every pathway and policy file, each with file and key; nothing when all is well."""
-    return (*_read()[2], *_merge_faults(), *_reminder_files()[1], *lock_faults())
+    own = (*_own_files(REMINDERS, parse_reminders)[1], *_own_files(RETENTION, parse_retention)[1])
+    return (*_read()[2], *_merge_faults(), *own, *lock_faults())
 
 
 def lock_faults(folders: Iterable[Path] | None = None) -> tuple[FileFault, ...]:
     """Released files that differ from LOCK or are missing in it, and locked files that are gone."""
-    known = folders or (*FOLDERS.values(), REMINDERS)
+    known = folders or (*FOLDERS.values(), REMINDERS, RETENTION)
     return tuple(fault for folder in known for fault in _lock_faults(folder))
 
 

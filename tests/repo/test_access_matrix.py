@@ -18,6 +18,7 @@ PATIENT_PARTS = ("patient", "result", "task", "alert", "course")
 RELEASED = {"api:contract-milestones", "api:export-file", "api:export-rows", "payer-file"}
 """A payer's analyst sees here what is released, read as a role that sees nothing else."""
 AUDIT = {
+    "admin:erasures",
     "api:audit-events",
     "api:audit-reads",
     "api:patient-reads",
@@ -116,6 +117,10 @@ def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
         "api:infusion-void",
         "api:infusion-void-confirm",
         "api:prophylaxis-stop",
+        "api:transfer",
+        "api:transfers",
+        "api:erase",
+        "admin:transfers",
         "admin:void",
         "admin:taper",
     }

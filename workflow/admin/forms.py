@@ -14,9 +14,10 @@ from uuid import UUID
 from django.http import QueryDict
 
 from patients.admin.roles import CARE
+from patients.custody import OFFER_DAYS
 from patients.services.shapes import checked
 from workflow import data as files
-from workflow.services import alerts, bookings, facts, infusions, overrides, shapes, steroids
+from workflow.services import alerts, bookings, custody, facts, infusions, overrides, shapes, steroids
 
 Choices = Sequence[tuple[str, str]]
 
@@ -106,8 +107,45 @@ def _end_course(patient: UUID, data: dict[str, Any], by: str) -> None:
     steroids.change(patient=patient, course=course, fields=fields, expected=expected, by=by)
 
 
+def _offer(patient: UUID, data: dict[str, Any], by: str) -> str:
+    word = custody.offer(patient=patient, by=by, **checked(shapes.ReasonIn, data))
+    return f"The word for the other centre, shown only now: {word}. It holds for {OFFER_DAYS} days."
+
+
+def _grounds() -> Choices:
+    return [(ground.code, ground.title) for ground in files.retention().grounds.values()]
+
+
+def _ask_erasure(patient: UUID, data: dict[str, Any], by: str) -> None:
+    custody.ask_erasure(patient=patient, fields=checked(shapes.ErasureIn, data), by=by)
+
+
 REASON = Field("reason", "Reason", "area", "One sentence; it is kept in the history.")
 FORMS: dict[str, Form] = {
+    "transfer": Form(
+        "Hand over to another centre",
+        "Make the word",
+        (REASON,),
+        _offer,
+        "",
+        frozenset({"clinician"}),
+        "You get a word for the clinician of the other centre, who enters it under “Patients, take over”. From"
+        " then on this centre no longer sees the patient.",
+    ),
+    "erase": Form(
+        "Ask to delete this record",
+        "Ask for the deletion",
+        (
+            Field("ground", "Ground", "select", choices=_grounds),
+            Field("reference", "Reference of the order", optional=True),
+            REASON,
+        ),
+        _ask_erasure,
+        "The deletion is asked for. Nothing is deleted until the site’s administrator confirms it.",
+        frozenset({"clinician"}),
+        "Everything recorded about the patient goes, for good. What is left says that a record was deleted, when, why"
+        " and by whom.",
+    ),
     "attestation": Form(
         "Attest",
         "Save attestation",

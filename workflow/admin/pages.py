@@ -56,6 +56,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
         ("audit", "Audit", OPENS_ADMIN),
+        ("erasures", "Deletions", SITE_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
     return [
@@ -88,7 +89,10 @@ def patients(request: HttpRequest) -> HttpResponse:
     if text and len(found) == 1:
         return redirect("admin:patient", found[0].pk)
     more = found[PER_PAGE - 1].code if len(found) > PER_PAGE else ""
-    return page(request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more)
+    return page(
+        request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more,
+        takes_over=holds(request, {"clinician"}),
+    )  # fmt: skip
 
 
 def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:
@@ -100,10 +104,10 @@ def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:
     if request.method != "POST":
         return _form(request, row, spec, request.GET.dict(), ())
     try:
-        spec.save(row.pk, spec.read(request.POST), request.user.get_username())
+        told = spec.save(row.pk, spec.read(request.POST), request.user.get_username())
     except DomainError as error:
         return _form(request, row, spec, request.POST.dict(), faults_of(error), status=error.status)
-    messages.success(request, spec.saved)
+    messages.success(request, told if isinstance(told, str) else spec.saved)
     return redirect("admin:patient", row.pk)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, audit, bookings, desk, feeds, imports, infusions, results, worklist
+from workflow.api import acts, audit, bookings, custody, desk, feeds, imports, infusions, results, worklist
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -16,6 +16,10 @@ routes = [
     path("audit/reads.csv", audit.ReadsFile.as_view(), name="audit-reads-file"),
     path("audit/refusals/", audit.RefusalsPage.as_view(), name="audit-refusals"),
     path("audit/refusals.csv", audit.RefusalsFile.as_view(), name="audit-refusals-file"),
+    path(f"{PATIENT}/transfer/", custody.Transfer.as_view(), name="transfer"),
+    path("transfers/", custody.Transfers.as_view(), name="transfers"),
+    path(f"{PATIENT}/erase/", custody.Erase.as_view(), name="erase"),
+    path(f"{PATIENT}/erase/confirm/", custody.EraseConfirm.as_view(), name="erase-confirm"),
     path(f"{PATIENT}/reads/", audit.PatientReads.as_view(), name="patient-reads"),
     path(f"{PATIENT}/results/", results.Results.as_view(), name="results"),
     path("results/<uuid:result>/versions/", results.Versions.as_view(), name="result-versions"),

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from patients.errors import Conflict, Fault, Invalid, Stale
 from patients.models import Patient, Site
+from patients.services import custody
 from workflow import data
 from workflow.models import Pathway
 from workflow.selectors.decisions import local_date
@@ -132,7 +133,7 @@ def _must_exist(pins: Mapping[str, Mapping[str, str]]) -> None:
 def _patient(site: Site, fields: Mapping[str, Any], moment: datetime) -> Patient:
     """The row, with the next free code of the site (the site row is locked while numbering)."""
     Site.objects.select_for_update().get(pk=site.pk)
-    number = Patient.objects.filter(recorded_site=site).count() + 1
+    number = custody.next_number(site.pk)
     try:
         with transaction.atomic():
             return Patient.objects.create(

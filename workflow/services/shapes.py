@@ -363,6 +363,21 @@ class ReasonIn(Strict):
     reason = Text(max_length=2000)
 
 
+class TakeOverIn(Strict):
+    """The word that the earlier centre gave, for which own centre, and the patient's number there."""
+
+    site = Text(max_length=32)
+    word = Text(max_length=64)
+    mrn = Text(required=False, allow_blank=True, max_length=64)
+
+
+class ErasureIn(ReasonIn):
+    """On which ground a record is to be deleted, and why; `reference` of the order, where the ground needs one."""
+
+    ground = Text(max_length=32)
+    reference = Text(required=False, allow_blank=True, max_length=200)
+
+
 class SnoozeIn(ReasonIn):
     """`until` null: no longer on hold."""
 
