@@ -27,7 +27,7 @@ def routes(resolver: URLResolver | None = None, space: str = "") -> Iterator[tup
             inner = f"{space}{pattern.namespace}:" if pattern.namespace else space
             yield from routes(pattern, inner)
         else:
-            yield f"{space}{pattern.name or ''}", pattern
+            yield f"{space}{pattern.name or pattern.lookup_str}", pattern
 
 
 def methods(pattern: URLPattern) -> set[str]:
@@ -106,6 +106,7 @@ def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
         "api:infusion-void",
         "api:infusion-void-confirm",
         "api:prophylaxis-stop",
+        "admin:milestone",
         "admin:void",
         "admin:taper",
     }
