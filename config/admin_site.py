@@ -23,6 +23,8 @@ ALLOWED = frozenset(
     }
 )
 AUDITED = "sealedevent"
+NOT_OFFERED = frozenset({"index", "password_change", "password_change_done", "autocomplete", "view_on_site"})
+"""Stock pages that ours stand for. The account pages count each wrong password; the stock one let it be guessed."""
 
 
 class DaymarkAdmin(admin.AdminSite):
@@ -87,7 +89,7 @@ class DaymarkAdmin(admin.AdminSite):
             *map_pages.urls(self),
             *notice_pages.urls(self),
         ]
-        return own + super().get_urls()
+        return own + [stock for stock in super().get_urls() if getattr(stock, "name", "") not in NOT_OFFERED]
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Coordinators, clinicians and site administrators; being a superuser opens nothing."""

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.http import HttpRequest, JsonResponse
 from django.utils import timezone
+from django.views.decorators.http import require_safe
 
 from patients.access import everywhere
 from patients.models import Heartbeat
@@ -26,11 +27,13 @@ STARTED = time.monotonic()
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+@require_safe
 def healthz(request: HttpRequest) -> JsonResponse:
     """The process answers."""
     return JsonResponse({"status": "ok"})
 
 
+@require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
     """200 when every part works, else 503; says only which part. Mail that an operator holds back is no fault."""
     parts = {"database": False, "broker": _broker(), "beat": False, "notices": False}

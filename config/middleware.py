@@ -16,7 +16,7 @@ import pghistory
 from django.conf import settings
 from django.contrib.auth import logout
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import redirect
 from django.urls import Resolver404, resolve
 from django.utils import timezone
@@ -74,7 +74,7 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         with transaction.atomic(), pghistory.context(request=str(uuid4())):
             _end_old_session(request)
-            response = _refused(request) or get_response(request)
+            response = _closed(request) or _refused(request) or get_response(request)
             if response.status_code >= 500:
                 transaction.set_rollback(True)
             elif principal := getattr(request, "principal", None):
@@ -85,17 +85,25 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def _closed(request: HttpRequest) -> HttpResponse | None:
+    """Refuses a method that the page's row in the access matrix does not name; the API says so itself."""
+    route = _route(request)
+    if not route or request.path.startswith(("/api/", "/fhir/")) or matrix.names(route, request.method or ""):
+        return None
+    return HttpResponseNotAllowed(matrix.rows().get(matrix.row_of(route), {}))
+
+
 def _refused(request: HttpRequest) -> HttpResponse | None:
     """Lets a session's person in: opens the sites, or answers that a second factor comes first.
 
-    A token's person is entered by the authenticator.
+    A token's person is entered by the authenticator. Pages that are open to everybody answer as to a stranger.
     """
     if not request.user.is_authenticated:
         return None
     route = _route(request)
     if settings.SECOND_FACTOR_REQUIRED and not factored(request):
         return _without_factor(request, route)
-    if not route.startswith(OWN_ACCOUNT):
+    if not route.startswith(OWN_ACCOUNT) and matrix.OPEN not in matrix.roles(route, request.method or ""):
         principal = access.principal_of(request.user)
         request.principal = principal  # type: ignore[attr-defined]
         access.enter(principal)

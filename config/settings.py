@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
     "rest_framework",
     "drf_spectacular",
     "django_filters",
@@ -256,5 +257,6 @@ LOGGING = {
         "axes": {"level": "ERROR"},
     },
 }
-SILENCED_SYSTEM_CHECKS = ["axes.W003"]
+SILENCED_SYSTEM_CHECKS = ["axes.W003", "security.W002"]
+"""Addresses of clients are told by `PROXIES`; X-Frame-Options is set by `config.middleware.headers`, on errors too."""
 OWNER_DATABASE = env.database(MIGRATION_DATABASE_URL, None) if MIGRATION_DATABASE_URL else {}

@@ -34,8 +34,16 @@ def patient_data() -> frozenset[str]:
 
 def roles(route: str, method: str) -> frozenset[str]:
     """Roles that may use a route by a method; nobody when there is no row. HEAD and OPTIONS are like GET."""
-    row = rows().get(row_of(route), {})
-    return row.get("GET" if method in ("HEAD", "OPTIONS") else method, frozenset())
+    return rows().get(row_of(route), {}).get(_like(method), frozenset())
+
+
+def names(route: str, method: str) -> bool:
+    """Whether the route's row has an entry for the method, be it for nobody."""
+    return _like(method) in rows().get(row_of(route), {})
+
+
+def _like(method: str) -> str:
+    return "GET" if method in ("HEAD", "OPTIONS") else method
 
 
 def holds_patient_data(route: str) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from patients.access import Principal, principal_of
 
@@ -50,6 +50,13 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
     readers: frozenset[str] = OPENS_ADMIN
     actions = None
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The row; one of another site is not found, as on every other page."""
+        found = super().get_object(request, object_id, from_field)
+        if found is None:
+            raise Http404("There is no such object.")
+        return found
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return holds(request, self.readers)

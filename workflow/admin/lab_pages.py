@@ -108,6 +108,7 @@ def one_patient(request: HttpRequest, patient: UUID) -> HttpResponse:
 
 def one_row(request: HttpRequest) -> HttpResponse:
     """One row as JSON: weighed, and with `save` saved when nothing speaks against it."""
+    require(request, CARE)
     rows = lab_rows.rows(request.POST)
     if request.method != "POST" or len(rows) != 1:
         return JsonResponse({"detail": "Send one row."}, status=400)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -92,11 +92,13 @@ class MissTask(TaskAct):
     act = "miss"
 
 
+@extend_schema_view(post=extend_schema(request=shapes.SnoozeIn))
 class SnoozeTask(TaskAct):
     act = "snooze"
     shape = shapes.SnoozeIn
 
 
+@extend_schema_view(post=extend_schema(request=shapes.AssignIn))
 class AssignTask(TaskAct):
     act = "assign"
     shape = shapes.AssignIn
