@@ -5,10 +5,12 @@ from __future__ import annotations
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
 
 @login_required
+@require_safe
 def docs(request: HttpRequest) -> HttpResponse:
     """Every route with its methods and what it does."""
     schema = SchemaGenerator(api_version="v1").get_schema(request=None, public=True)

@@ -46,6 +46,7 @@ def bodies(place: Place) -> Iterator[tuple[str, str, Any, Any, dict[str, Any]]]:
     yield "api:code-maps", "source", "canary-lab", "zanary-lab", CODE
     yield "api:table-mappings", "source", "canary-lab", "zanary-lab", MAPPING
     yield "api:exports", "site", "canary-north", "zanary-north", {"contract": "sample-level"}
+    yield "api:transfers", "site", "canary-north", "zanary-north", {"word": "a-word-of-nobody", "mrn": "X"}
     yield "api:feeds", "site", "canary-north", "zanary-north", {}
     yield "api:task-assign", "assignee", place.world.user("coordinator").username, "zoordinator", {}
     yield (
@@ -73,7 +74,14 @@ def test_no_reference_to_another_site_is_taken_or_told_from_one_that_nothing_has
 
 
 def _kwargs(place: Place, name: str) -> dict[str, Any]:
-    if name in ("api:patients", "api:code-maps", "api:table-mappings", "api:exports", "api:feeds"):
+    if name in (
+        "api:patients",
+        "api:code-maps",
+        "api:table-mappings",
+        "api:exports",
+        "api:feeds",
+        "api:transfers",
+    ):
         return {}
     if name == "api:quarantine-resolve":
         return {"item": place.souths["item"]}

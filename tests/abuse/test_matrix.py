@@ -27,8 +27,8 @@ ELSEWHERE = {"admin:notice", "feed", "mail-unsubscribe"}
 """A link of a mail leads to the start page where it cannot be shown; the others are secrets in themselves."""
 OWNED = {"api:feed", "api:import", "api:import-items", "api:import-errors"}
 """What one person owns: to others of the role it is not there."""
-NOT_THERE = {"api:infusion-override-confirm", "api:milestone-version"}
-"""What this patient has none of; its own tests ask for it."""
+NOT_THERE = {"api:infusion-override-confirm", "api:milestone-version", "admin:views", "admin:erasures"}
+"""What this patient has none of, and what is named in the body; its own tests ask for it."""
 BODIES = {"api:milestone-attest": {"password": PASSWORD}}
 OUT = ("anonymous", "inactive")
 ROUTES = [pytest.param(r, marks=() if often(r) else pytest.mark.slow) for r in routes()]

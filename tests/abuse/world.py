@@ -328,6 +328,7 @@ def _addresses(place: Place) -> None:
         "contract": "sample-level",
         "version": 1,
         "name": "milestones.csv",
+        "admin:figure-file/name": "fix_activity",
         "form": "attestation",
         "kind": "bleeds",
         "verb": "approve",
