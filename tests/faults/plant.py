@@ -67,7 +67,7 @@ class Plant:
             self.worker.ensure()
         return self.worker.process is not None
 
-    def took(self, number: int, seconds: float = 30) -> bool:
+    def took(self, number: int, seconds: float = 120) -> bool:
         """Whether the mail server has so many mails in time."""
         return until(lambda: len(self.post.log) >= number, seconds, 0.002)
 

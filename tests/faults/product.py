@@ -122,7 +122,7 @@ def started(home: Path, settings: Any, blocker: Any) -> Iterator[Product]:
             said = home / "log"
             assert until(lambda: b"URL:" in said.read_bytes(), 300), said.read_text()[-2000:]
             product = Product(home, port, post, process, Postgres(home / "postgres"), Valkey(home / "valkey"))
-            assert until(lambda: product.ask("/healthz") == 200, 120), said.read_text()[-2000:]
+            assert until(lambda: product.ask("/healthz") == 200, 300), said.read_text()[-2000:]
             product.answers.clear()
             connection.close()
             wanted = env.database(product.postgres.url, django_settings.DATABASE_ROLE)
