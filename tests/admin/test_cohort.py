@@ -108,6 +108,11 @@ def test_another_site_is_not_shown(ana: Client):
     assert codes(page(ana)) == []
 
 
+def test_a_site_admin_sees_no_grid(site: Any, client: Client):
+    client.force_login(make_staff(site, "site_admin", "adam"))
+    assert client.get("/admin/cohort/").status_code == 403
+
+
 def test_the_cell_says_what_every_other_page_says(ana: Client, site: Any):
     """Each state of a panel, in the same words on Today, the patient page and the grid."""
     patient = told("infused_last_week", site)
