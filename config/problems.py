@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseServerError
+from django.template.loader import get_template
 from django.views.defaults import page_not_found, server_error
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -113,8 +115,21 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def broken(request: HttpRequest) -> HttpResponse | HttpResponseServerError:
-    """500, without a word about what was in the request."""
+    """500, without a word about what was in the request; 503 when the database is away or too busy."""
     log.error("unhandled error", exc_info=True)
+    if isinstance(sys.exc_info()[1], OperationalError | InterfaceError):
+        return _away(request)
     if request.path.startswith(("/api/", "/fhir/")):
         return plain(request, 500, "error", "The operator's log says more.")
     return server_error(request)
+
+
+def _away(request: HttpRequest) -> HttpResponse:
+    if request.path.startswith(("/api/", "/fhir/")):
+        answer = plain(
+            request, 503, "unavailable", "The database does not answer. Nothing was stored: try again."
+        )
+    else:
+        answer = HttpResponse(get_template("503.html").render(), status=503)
+    answer.headers["Retry-After"] = "5"
+    return answer
