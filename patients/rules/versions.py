@@ -90,9 +90,14 @@ def current(versions: Sequence[V]) -> Resolution[V]:
 
 def _resolution(standing: V | None, former: tuple[V, ...], conflict: bool) -> Resolution[V]:
     """A report that hides or only announces a result counts for nothing."""
-    if standing is None or standing.status in COUNTING:
+    if standing is None or counts(standing):
         return Resolution(standing, former, conflict)
     return Resolution(None, (*former, standing), conflict)
+
+
+def counts(version: Version) -> bool:
+    """Whether a result's standing version counts: it is a value, final or not yet."""
+    return version.status in COUNTING
 
 
 def likeness(version: Version, analyte: str) -> str:

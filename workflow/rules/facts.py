@@ -20,7 +20,7 @@ from functools import cached_property
 from typing import Any, TypeVar
 from uuid import UUID
 
-from patients.rules.versions import COUNTING, TWIN, active_facts, current, likeness, suspects
+from patients.rules.versions import TWIN, active_facts, counts, current, likeness, suspects
 from workflow.rules.site_settings import Setting, changes, in_force, local_day
 
 
@@ -427,7 +427,7 @@ def _results(
     former: list[ResultFact] = []
     conflicts: set[UUID] = set()
     for rows in lineages.values():
-        if len(rows) == 1 and rows[0].status in COUNTING:
+        if len(rows) == 1 and counts(rows[0]):
             counting.append(rows[0])
             continue
         resolution = current(tuple({r.id: r for r in rows}.values()))

@@ -144,15 +144,15 @@ def _lacking(rows: QuerySet[Pathway], step: str) -> QuerySet[Pathway]:
 
 def _counts(patients: Sequence[UUID], now: datetime) -> dict[UUID, dict[str, int]]:
     awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=F("here"))
-    tasks = TaskDue.objects.annotate(here=local_today(now))
-    tasks = tasks.filter(patient__in=patients, ended_as__isnull=True, opens_at__lte=now)
+    tasks = TaskDue.objects.annotate(here=local_today(now), state=state_now())
+    tasks = tasks.filter(patient__in=patients, ended_as__isnull=True)
     found: dict[UUID, dict[str, int]] = {}
     _add(
         found,
         tasks.values("patient_id").annotate(
-            overdue=Count("pk", filter=awake & Q(closes_at__lte=now, missed_at__gt=now)),
-            missed=Count("pk", filter=Q(missed_at__lte=now)),
-            due=Count("pk", filter=awake & Q(closes_at__gt=now)),
+            overdue=Count("pk", filter=awake & Q(state="overdue")),
+            missed=Count("pk", filter=Q(state="missed")),
+            due=Count("pk", filter=awake & Q(state="open")),
         ),
     )
     alerts = Alert.objects.filter(patient__in=patients, state="open")
