@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import pghistory
 from django.conf import settings
@@ -56,12 +57,15 @@ class Principal:
         return tuple(all_sites() if self.everywhere else sorted(self.roles))
 
 
-def principal_of(user: User, *, today: date | None = None) -> Principal:
-    """The person's roles in force today (UTC). An inactive user has none; superuser alone gives none."""
+def principal_of(user: User) -> Principal:
+    """The person's roles in force on the site's own date, or in UTC where a role is of no site.
+
+    An inactive user has none; superuser alone gives none.
+    """
     roles: dict[UUID, set[str]] = {}
     everywhere: set[str] = set()
     contracts: set[str] = set()
-    for row in _memberships(user, today or timezone.now().date()) if user.is_active else ():
+    for row in _memberships(user) if user.is_active else ():
         if row.contract:
             contracts.add(row.contract)
         elif row.site_id is None:
@@ -72,9 +76,13 @@ def principal_of(user: User, *, today: date | None = None) -> Principal:
     return Principal(user.pk, user.username, frozen, frozenset(everywhere), frozenset(contracts))
 
 
-def _memberships(user: User, today: date) -> Iterable[Membership]:
-    in_force = models.Q(to_date__isnull=True) | models.Q(to_date__gte=today)
-    return Membership.objects.filter(in_force, user=user, from_date__lte=today)
+def _memberships(user: User) -> Iterable[Membership]:
+    zone = models.Func("site_id", function="daymark_zone_of", output_field=models.TextField())
+    now = timezone.now()
+    for row in Membership.objects.filter(user=user).annotate(zone=zone):
+        today = now.astimezone(ZoneInfo(row.zone or "UTC")).date()
+        if row.from_date <= today and (row.to_date is None or today <= row.to_date):
+            yield row
 
 
 def staff_at(site: UUID, roles: Iterable[str], *, today: date) -> list[User]:

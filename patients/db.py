@@ -76,6 +76,9 @@ FUNCTIONS = """
 create or replace function daymark_all_sites() returns uuid[] language sql stable security definer
 set search_path = pg_catalog, public, pg_temp as
 $$ select array_agg(id order by id) from public.patients_site $$;
+create or replace function daymark_zone_of(site uuid) returns text language sql stable security definer
+set search_path = pg_catalog, public, pg_temp as
+$$ select timezone from public.patients_site where id = site $$;
 """
 
 

@@ -47,7 +47,10 @@ def deactivate(*, username: str, today: date) -> User:
 
 
 def end_roles(*, user: UUID, today: date, role: str = "", site: UUID | None = None) -> int:
-    """Ends memberships in force, all or those of a role or site, with yesterday. Returns how many."""
+    """Ends memberships in force, all or those of a role or site, with the day before. Returns how many.
+
+    `today`: the site's own date; a person whose account is closed has no role whatever the dates say.
+    """
     rows = Membership.objects.filter(Q(to_date__isnull=True) | Q(to_date__gte=today), user=user)
     if role:
         rows = rows.filter(role=role)

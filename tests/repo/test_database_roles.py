@@ -5,17 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
 import pytest
+import time_machine
 from django.db import ProgrammingError, connection, transaction
 
 from config import boot, env
 from patients import access, db, worker_rights
-from patients.models import Patient, Site, User
+from patients.models import Membership, Patient, Site, User
 from patients.services import sites
 from tests.factories.people import PatientFactory, make_site, make_staff
 from workflow.models import Pathway
@@ -106,6 +107,29 @@ def test_each_role_reaches_the_rows_of_its_own_site_only(two_sites: Any, role: s
             assert ask(f"""select count(*) from "{table}" where "{column}" = '{south.pk}'""") == [(0,)], model
             seen += ask(f"""select count(*) from "{table}" where "{column}" = '{north.pk}'""")[0][0]
         assert seen > 20
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "held"),
+    [
+        ("Europe/Berlin", "2026-11-23T22:59:59Z", False),
+        ("Europe/Berlin", "2026-11-23T23:00:00Z", True),
+        ("Europe/Berlin", "2026-11-24T22:59:59Z", True),
+        ("Europe/Berlin", "2026-11-24T23:00:00Z", False),
+        ("America/Los_Angeles", "2026-11-24T07:59:59Z", False),
+        ("America/Los_Angeles", "2026-11-24T08:00:00Z", True),
+        ("America/Los_Angeles", "2026-11-25T07:59:59Z", True),
+        ("America/Los_Angeles", "2026-11-25T08:00:00Z", False),
+    ],
+)
+def test_a_role_of_one_day_lasts_from_midnight_to_midnight_at_the_site(
+    everywhere: None, zone: str, moment: str, held: bool
+) -> None:
+    day, place = date(2026, 11, 24), make_site("zoned", timezone=zone)
+    ana = make_staff(place, "coordinator")
+    Membership.objects.filter(user=ana).update(from_date=day, to_date=day)
+    with time_machine.travel(datetime.fromisoformat(moment), tick=False):
+        assert bool(access.principal_of(ana).roles) is held
 
 
 def analyst(contract: str) -> User:
