@@ -23,6 +23,7 @@ from patients.models import Patient, Result, Site, Source, User
 from patients.services.sites import create_source
 from tests.api.conftest import V1
 from tests.factories.people import make_site, make_staff
+from tests.faults.plant import until
 from tests.services.ready import NOON, given, ready_patient
 from workflow.models import Alert, Notice, Pathway
 from workflow.services import imports, infusions
@@ -74,7 +75,18 @@ def dies(what: Callable[[], None]) -> bool:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
+    assert until(lambda: not others(), 10)
     return os.WIFSIGNALED(status)
+
+
+def others() -> int:
+    """Other sessions in this database: what a dead process held is held until its session is gone."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "select count(*) from pg_stat_activity where datname = current_database()"
+            " and usesysid is not null and pid <> pg_backend_pid()"
+        )
+        return int(cursor.fetchone()[0])
 
 
 @contextmanager
