@@ -43,7 +43,7 @@ def events(known: History, *, shown: int | None = SHOWN) -> list[Event]:
     return list(islice(_together(told), shown))
 
 
-def _told(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
+def _told(known: History) -> Iterator[tuple[Fact | ResultFact, tuple[str, str]]]:
     yield from _results(known.results)
     yield from _acts(known.acts)
     yield from _versions(_facts(known), {a.key: a.reason for a in known.acts if a.kind == "retract"})

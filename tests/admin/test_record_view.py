@@ -86,7 +86,7 @@ def test_each_analyte_shows_its_newest_value_and_how_many_were_corrected():
 def test_a_value_above_its_own_limit_is_marked(value: str, over: bool):
     told = samples.history()
     last = max((r for r in told.results if r.analyte == "ALT"), key=lambda r: r.collected_at)
-    raised = replace(last, value=Decimal(value), reference_high=Decimal(45), value_text=value)
+    raised = last._replace(value=Decimal(value), reference_high=Decimal(45), value_text=value)
     more = [raised if r is last else r for r in told.results]
     (alt,) = [
         r for r in record_view.results(facts(replace(told, results=tuple(more))), told) if r["code"] == "ALT"

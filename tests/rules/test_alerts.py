@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -255,6 +254,6 @@ def test_the_order_in_which_results_are_recorded_changes_no_alert(told_of: Any, 
     orders = []
     for _ in range(2):
         chance.shuffle(days)
-        orders.append([replace(r, recorded_at=moment(d, 12)) for r, d in zip(rows, days, strict=True)])
+        orders.append([r._replace(recorded_at=moment(d, 12)) for r, d in zip(rows, days, strict=True)])
     first, second = ([*alerts(*o), *alerts(*o, rule="athn-aesi")] for o in orders)
     assert seen(first) == seen(second)

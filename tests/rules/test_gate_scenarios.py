@@ -148,7 +148,7 @@ def test_every_gate_of_the_pathway_has_a_scenario_file() -> None:
 def test_with_everything_in_place_every_gate_passes(policy: str) -> None:
     met = gates_met()
     assay = {"ca-cda": "extended-range"}.get(policy, "clinical-study")
-    met["results"] = [replace(r, assay=assay) if r.analyte == "AAV5_NAB" else r for r in met["results"]]
+    met["results"] = [r._replace(assay=assay) if r.analyte == "AAV5_NAB" else r for r in met["results"]]
     facts = known(history(**met), as_of=day(0))
     verdicts = {g.code: judge(g, facts, day(0), day(0)).verdict for g in protocol(policy).gates}
     assert {c for c, v in verdicts.items() if v != "pass"} == {"authorization"}

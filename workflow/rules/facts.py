@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from patients.rules.versions import TWIN, active_facts, counts, current, likeness, suspects
@@ -35,19 +35,22 @@ class Fact:
     retracted: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResultFact(Fact):
-    """One version of one laboratory result, in the analyte's canonical unit.
+class ResultFact(NamedTuple):
+    """One version of one laboratory result, in the analyte's canonical unit; by keyword, except to the loader.
 
     `value` with `comparator` is the number (None for coded results, whose meaning is in `code`);
     `reference_high` is the upper limit of normal printed with this very result.
     `accepted`: a person said that it is a measurement of its own, no repetition of another result.
+    A patient has hundreds: a tuple is made ten times as fast as the other facts are.
     """
 
+    id: UUID
+    recorded_at: datetime
     lineage: UUID
     analyte: str
     collected_at: datetime
     collected_on: date
+    by: str = ""
     precision: str = "second"
     reported_at: datetime | None = None
     status: str = "final"
@@ -64,6 +67,8 @@ class ResultFact(Fact):
     lab: str = ""
     content_hash: str = ""
     accepted: bool = False
+    supersedes: UUID | None = None
+    retracted: bool = False
 
     @property
     def final(self) -> bool:

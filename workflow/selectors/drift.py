@@ -7,9 +7,9 @@ from datetime import date
 from itertools import islice
 from uuid import UUID
 
+from django.db import connection
 from django.utils import timezone
 
-from patients.models import ResultHead
 from workflow.models import Pathway
 from workflow.rules.effects import Decision
 from workflow.rules.facts import History, PatientFacts, known
@@ -17,7 +17,11 @@ from workflow.selectors.decisions import decided, local_date
 from workflow.selectors.derived import derived_rows, stored_fingerprints
 from workflow.selectors.facts import histories
 
-BATCH = 100
+BATCH = 20
+HEADS = """
+select patient_id, replace(lineage::text, '-', ''), case when active and not suspect then replace(result::text, '-', '') end
+from patients_resulthead where patient_id = any(%s)
+"""
 
 
 def drift() -> Iterator[str]:
@@ -41,7 +45,7 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
         made = decided(history, as_of=pathway.decided_for)
         for text in (
             *_decision_drift(pathway, history, made.decision, stored[pathway.pk]),
-            *_head_drift(history, made.facts, pathway.decided_for, heads.get(pathway.pk, {})),
+            *_head_drift(history, made.facts, pathway.decided_for, heads[pathway.pk]),
         ):
             yield f"{name}: {text}"
         if pathway.next_change_on and pathway.next_change_on < local_date(now, pathway.site.timezone):
@@ -67,25 +71,27 @@ def _difference(
     return "should not be there" if key not in wanted else "differs"
 
 
-def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID | None]]:
+def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[str, str | None]]:
     """Per patient and result: the version that the list of heads says counts, None where none does."""
-    found: dict[UUID, dict[UUID, UUID | None]] = {}
-    rows = ResultHead.objects.filter(patient__in=patients)
-    for owner, lineage, result, active, suspect in rows.values_list(
-        "patient_id", "lineage", "result", "active", "suspect"
-    ):
-        found.setdefault(owner, {})[lineage] = result if active and not suspect else None
+    found: dict[UUID, dict[str, str | None]] = {pk: {} for pk in patients}
+    with connection.cursor() as cursor:
+        cursor.execute(HEADS, [list(patients)])
+        for owner, lineage, result in cursor.fetchall():
+            found[owner][lineage] = result
     return found
 
 
 def _head_drift(
-    told: History, facts: PatientFacts, as_of: date, heads: dict[UUID, UUID | None]
+    told: History, facts: PatientFacts, as_of: date, heads: dict[str, str | None]
 ) -> Iterator[str]:
     later = any(r.collected_on > as_of for r in told.results)
-    counting = {r.lineage: r.id for r in (known(told, as_of=date.max) if later else facts).results}
-    wanted = {r.lineage: counting.get(r.lineage) for r in told.results}
+    counting = (known(told, as_of=date.max) if later else facts).results
+    wanted: dict[str, str | None] = dict.fromkeys([r.lineage.hex for r in told.results])
+    wanted |= {r.lineage.hex: r.id.hex for r in counting}
+    if wanted == heads:
+        return
     for lineage in wanted.keys() | heads.keys():
         if lineage not in heads or lineage not in wanted:
-            yield f"result {lineage} is listed without a version, or not listed"
+            yield f"result {UUID(lineage)} is listed without a version, or not listed"
         elif wanted[lineage] != heads[lineage]:
-            yield f"result {lineage} points to another version than counts"
+            yield f"result {UUID(lineage)} points to another version than counts"
