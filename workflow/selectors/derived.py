@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
+import orjson
 from django.db import connection
 
 from workflow.models import Alert, GateDecision, TaskDue
@@ -35,8 +35,8 @@ class Row:
 
     @property
     def fingerprint(self) -> str:
-        text = json.dumps(self.columns, sort_keys=True, default=str)
-        return hashlib.sha256(f"{RULES_VERSION}{text}".encode()).hexdigest()
+        told = orjson.dumps(self.columns, default=str, option=orjson.OPT_SORT_KEYS)
+        return hashlib.sha256(RULES_VERSION.encode() + told).hexdigest()
 
 
 def derived_rows(patient: UUID, decision: Decision, timezone: str) -> Iterable[Row]:

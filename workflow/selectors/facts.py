@@ -51,6 +51,8 @@ from workflow.rules.facts import (
 )
 from workflow.rules.site_settings import Setting
 
+READ_JSON = json.JSONDecoder(parse_float=Decimal).decode
+
 
 def history(patient: UUID) -> History:
     """All facts and acts of one patient. Raises NotFound for one that is not, or not in the caller's sites."""
@@ -138,7 +140,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
         for name, owner, text in cursor.fetchall():
             model, build = SMALL[name]
             found.setdefault((name, owner), []).append(
-                build(_typed(model, json.loads(text, parse_float=Decimal)))
+                build(_typed(model, READ_JSON(text)))
             )
     return found
 
