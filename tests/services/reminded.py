@@ -10,7 +10,7 @@ from tests.factories.people import PatientFactory
 from tests.rules.test_reminders import task
 from workflow.models import Notice, Pathway
 from workflow.rules.effects import Decision, Task
-from workflow.selectors.derived import derived_rows
+from workflow.selectors.derived import derived_rows, stored_fingerprints
 from workflow.services import apply
 
 DAY = timedelta(days=1)
@@ -35,7 +35,8 @@ def store(someone: Patient, *tasks: Task) -> None:
         today=MONDAY, phase="monitoring", gates=(), ready=False, blocked_by=(), tasks=tasks, alerts=()
     )
     rows = list(derived_rows(pathway.pk, decision, pathway.site.timezone))
-    apply._store(pathway, apply._changes(pathway, rows))
+    stored = stored_fingerprints([pathway.pk])[pathway.pk]
+    apply._store({pathway: apply._changes(rows, stored)})
     pathway.decided_seq += 1
     pathway.save()
 

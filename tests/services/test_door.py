@@ -121,7 +121,7 @@ def test_a_fault_within_the_door_leaves_nothing_behind(infused: Patient, monkeyp
         raise Broken
 
     with monkeypatch.context() as patch:
-        patch.setattr("workflow.services.apply.decide", broken)
+        patch.setattr("workflow.services.apply.decide_all", broken)
         with everywhere(by="t"), pytest.raises(Broken):
             facts.record(patient=infused.pk, kind="bleeds", data=BLEED, by="t", at=LATER)
     with everywhere(by="t"):

@@ -139,9 +139,7 @@ def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[
         cursor.execute(" union all ".join(parts), parameters)
         for name, owner, text in cursor.fetchall():
             model, build = SMALL[name]
-            found.setdefault((name, owner), []).append(
-                build(_typed(model, READ_JSON(text)))
-            )
+            found.setdefault((name, owner), []).append(build(_typed(model, READ_JSON(text))))
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -15,6 +16,9 @@ from workflow.selectors.derived import MODELS, Row, derived_rows, stored_fingerp
 from workflow.selectors.facts import histories_of
 from workflow.services import ledger
 
+TOGETHER = 25
+"""Patients whose facts are all held in memory at once: hundreds of results each."""
+
 
 @dataclass(frozen=True, slots=True)
 class Changes:
@@ -27,69 +31,88 @@ class Changes:
 
 def decide(pathway: Pathway, *, at: datetime) -> Decision:
     """Decides one patient for the site's date at `at` and stores it; the pathway row must be locked, with its patient and site at hand."""
-    today = local_date(at, pathway.site.timezone)
-    history = histories_of([pathway.patient])[pathway.patient_id]
-    result = decided(history, as_of=today)
-    changes = _changes(
-        pathway, list(derived_rows(pathway.patient_id, result.decision, pathway.site.timezone))
-    )
-    new, again = _opened(pathway, changes)
-    _store(pathway, changes)
-    _store_pathway(pathway, result, at)
-    asked = {alert.id: alert.asked_at for alert in result.decision.alerts}
-    ledger.alert_notices(pathway, {pk: asked[pk] for pk in new}, again, at=at)
-    return result.decision
+    return decide_all({pathway: at})[0]
 
 
-def _changes(pathway: Pathway, rows: list[Row]) -> Changes:
-    stored = stored_fingerprints([pathway.patient_id])[pathway.patient_id]
+def decide_all(pathways: Mapping[Pathway, datetime]) -> list[Decision]:
+    """The same for several patients, each at its own instant, many of them in as many statements as one takes."""
+    moments = list(pathways.items())
+    parts = (dict(moments[n : n + TOGETHER]) for n in range(0, len(moments), TOGETHER))
+    return [decision for part in parts for decision in _decide_some(part)]
+
+
+def _decide_some(pathways: Mapping[Pathway, datetime]) -> list[Decision]:
+    histories = histories_of([p.patient for p in pathways])
+    stored = stored_fingerprints([p.patient_id for p in pathways])
+    decisions, changes = [], {}
+    for pathway, at in pathways.items():
+        today = local_date(at, pathway.site.timezone)
+        result = decided(histories[pathway.patient_id], as_of=today)
+        rows = list(derived_rows(pathway.patient_id, result.decision, pathway.site.timezone))
+        changes[pathway] = _changes(rows, stored[pathway.patient_id])
+        decisions.append(result)
+    closed = _closed(changes.values())
+    _store(changes)
+    for result, (pathway, at) in zip(decisions, pathways.items(), strict=True):
+        _store_pathway(pathway, result, at)
+        asked = {alert.id: alert.asked_at for alert in result.decision.alerts}
+        new = {r.id: asked[r.id] for r in changes[pathway].fresh if _is_open(r)}
+        again = [r.id for r in changes[pathway].changed if r.id in closed]
+        ledger.alert_notices(pathway, new, again, at=at)
+    return [result.decision for result in decisions]
+
+
+def _changes(rows: Sequence[Row], stored: Mapping[tuple[str, str], str]) -> Changes:
     kept = {(r.kind, r.key) for r in rows}
     return Changes(
         fresh=[r for r in rows if (r.kind, r.key) not in stored],
-        changed=[r for r in rows if stored.get((r.kind, r.key), r.fingerprint) != r.fingerprint],
+        changed=[r for r in rows if (r.kind, r.key) in stored and stored[r.kind, r.key] != r.fingerprint],
         gone=[(kind, key) for kind, key in stored if (kind, key) not in kept],
     )
 
 
-def _opened(pathway: Pathway, changes: Changes) -> tuple[list[UUID], list[UUID]]:
-    """Alerts that need a decision and did not before: those of new rows, and those that were closed."""
-    new = [r.id for r in changes.fresh if _is_open(r)]
-    changed = [r.id for r in changes.changed if _is_open(r)]
-    if not changed:
-        return new, []
-    closed = Alert.objects.filter(patient_id=pathway.patient_id, id__in=changed).exclude(state="open")
-    return new, list(closed.values_list("id", flat=True))
+def _closed(changes: Iterable[Changes]) -> set[UUID]:
+    """Alerts that need a decision now and were closed before."""
+    open_now = [r.id for c in changes for r in c.changed if _is_open(r)]
+    closed = Alert.objects.filter(id__in=open_now).exclude(state="open") if open_now else Alert.objects.none()
+    return set(closed.values_list("id", flat=True))
 
 
 def _is_open(row: Row) -> bool:
     return row.kind == "alert" and row.columns["state"] == "open"
 
 
-def _store(pathway: Pathway, changes: Changes) -> None:
+def _store(changes: Mapping[Pathway, Changes]) -> None:
     """Inserts, updates and removes only what differs."""
     for kind, model in MODELS.items():
-        _upsert(model, pathway, [r for r in (*changes.fresh, *changes.changed) if r.kind == kind])
-        gone = [key for k, key in changes.gone if k == kind]
-        if gone:
-            model._default_manager.filter(patient_id=pathway.patient_id, key__in=gone).delete()
+        rows = [
+            (pathway, row)
+            for pathway, found in changes.items()
+            for row in (*found.fresh, *found.changed)
+            if row.kind == kind
+        ]
+        if rows:
+            _upsert(model, rows)
+        for pathway, found in changes.items():
+            gone = [key for k, key in found.gone if k == kind]
+            if gone:
+                model._default_manager.filter(patient_id=pathway.patient_id, key__in=gone).delete()
 
 
-def _upsert(model: type[DerivedRow], pathway: Pathway, rows: list[Row]) -> None:
-    if not rows:
-        return
+def _upsert(model: type[DerivedRow], rows: Sequence[tuple[Pathway, Row]]) -> None:
     objects = [
         model(
-            id=r.id,
+            id=row.id,
             patient_id=pathway.patient_id,
             site_id=pathway.site_id,
-            key=r.key,
-            fingerprint=r.fingerprint,
+            key=row.key,
+            fingerprint=row.fingerprint,
             derived_by=RULES_VERSION,
-            **r.columns,
+            **row.columns,
         )
-        for r in rows
+        for pathway, row in rows
     ]
-    updated = ["key", "fingerprint", "derived_by", *rows[0].columns]
+    updated = ["key", "fingerprint", "derived_by", *rows[0][1].columns]
     model._default_manager.bulk_create(
         objects, update_conflicts=True, unique_fields=["id"], update_fields=updated
     )

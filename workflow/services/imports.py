@@ -1,6 +1,6 @@
 """Imports: bytes are kept first, then every item gets exactly one disposition, each patient decided once a run.
 
-A run commits patient by patient and can be cut off at any moment: the bytes are there, the next run finds
+A run commits some patients at a time and can be cut off at any moment: the bytes are there, the next run finds
 what is done by the items' numbers and goes on. The same bytes again change nothing.
 """
 
@@ -36,6 +36,7 @@ from patients.services import blobs
 from workflow.selectors.inbound import DISPOSITIONS
 from workflow.selectors.items import item_json, rejected_json
 from workflow.services import intake, ledger, waiting
+from workflow.services.apply import TOGETHER
 from workflow.services.pile import Pile, Piled
 from workflow.services.results import Outcome
 
@@ -238,7 +239,7 @@ class _alone:
 
 
 class _Run:
-    """One pass over the bytes: read, tell repetitions, match patients, pile up, hand over patient by patient."""
+    """One pass over the bytes: read, tell repetitions, match patients, pile up, hand over by patient."""
 
     def __init__(
         self, inbound: Inbound, report: Report, by: str, at: datetime, people: People | None
@@ -259,8 +260,8 @@ class _Run:
             for chunk in _chunks(self._parcels(stream)):
                 self._sort(chunk)
             self._keep_unread()
-            for items in self.pile.runs():
-                self._hand_over(items)
+            for runs in _together(self.pile.runs()):
+                self._hand_over(runs)
         except Unreadable as error:
             self._reject(error)
             return
@@ -396,17 +397,23 @@ class _Run:
         with self._context():
             self._store(self.unread)
 
-    def _hand_over(self, items: list[Piled]) -> None:
-        """One run of one patient's items (or nobody's): facts, desk and outcomes in one transaction."""
+    def _hand_over(self, runs: Sequence[list[Piled]]) -> None:
+        """Runs of several patients (or one of nobody's): facts, desk and outcomes in one transaction."""
         with self._context():
-            done = self._done(items)
-            left = [i for i in items if i.number not in done]
+            done = self._done([item for run in runs for item in run])
+            left = [kept for run in runs if (kept := [i for i in run if i.number not in done])]
             if not left:
                 return
             with transaction.atomic():
-                outcomes = self._strangers(left) if left[0].patient is None else self._patient(left)
-                source, _ = self._source_of(left[0])
-                self._store([_row(i, o, source) for i, o in zip(left, outcomes, strict=True)])
+                of_nobody = left[0][0].patient is None
+                outcomes = [self._strangers(run) for run in left] if of_nobody else self._patients(left)
+                self._store(
+                    [
+                        _row(item, outcome, self._source_of(item)[0])
+                        for run, found in zip(left, outcomes, strict=True)
+                        for item, outcome in zip(run, found, strict=True)
+                    ]
+                )
                 if self.dry:
                     transaction.set_rollback(True)
 
@@ -420,18 +427,17 @@ class _Run:
             self.report.count(row.body)
         return {row.number for row in rows}
 
-    def _patient(self, items: Sequence[Piled]) -> list[Outcome]:
-        source, rules = self._source_of(items[0])
-        assert items[0].patient is not None
-        return intake.receive(
-            patient=items[0].patient,
-            envelopes=[i.envelope for i in items],
+    def _patients(self, runs: Sequence[list[Piled]]) -> list[list[Outcome]]:
+        return intake.receive_all(
+            deliveries=[self._delivery(run) for run in runs],
             by=self.by,
             at=self.at,
-            source=source,
-            rules=rules,
             inbound=None if self.dry else self.inbound,
         )
+
+    def _delivery(self, items: Sequence[Piled]) -> intake.Delivery:
+        assert items[0].patient is not None
+        return intake.Delivery(items[0].patient, [i.envelope for i in items], *self._source_of(items[0]))
 
     def _strangers(self, items: Sequence[Piled]) -> list[Outcome]:
         return [self._stranger(item) for item in items]
@@ -521,6 +527,20 @@ def _row(piled: Piled, outcome: Outcome, source: Source | None) -> Kept:
         more["envelope"] = wire.to_json(piled.envelope)
         more["person"] = waiting.person_key(source, piled.envelope.named)
     return piled.number, body, more
+
+
+def _together(runs: Iterable[list[Piled]]) -> Iterator[list[list[Piled]]]:
+    """Runs of different patients, decided in one transaction; nobody's runs go alone."""
+    together: list[list[Piled]] = []
+    for run in runs:
+        known = {r[0].patient for r in together}
+        size = sum(map(len, together))
+        if together and (None in known or run[0].patient in known or len(known) >= TOGETHER or size >= CHUNK):
+            yield together
+            together = []
+        together.append(run)
+    if together:
+        yield together
 
 
 def _chunks(parcels: Iterator[Parcel]) -> Iterator[list[Parcel]]:

@@ -6,6 +6,7 @@ What cannot be judged waits on the quarantine desk with its reason; nothing is d
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -21,8 +22,8 @@ from patients.rules.codemaps import LOINC, SourceRules, normal_system
 from patients.rules.versions import FINAL
 from patients.services.shapes import checked, checked_list
 from workflow.services import shapes
-from workflow.services.door import the_door
-from workflow.services.results import Outcome, Store
+from workflow.services.door import the_door, the_doors
+from workflow.services.results import Outcome, Store, store
 
 LIMIT = 5000
 __all__ = ["Outcome", "confirm_result", "receive", "record_results", "retract_result", "weighed"]
@@ -67,11 +68,42 @@ def receive(
     `waived` are reasons a person has overruled for these items; `decide` asks for a decision even when nothing
     is stored, because something that waited about the patient does not wait any more.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
-        entry.changed = decide
-        born, now = entry.pathway.patient.birth_date, entry.recorded_at
-        read = [interpret(e, catalog(), now=now, born=born, rules=rules, waived=waived) for e in envelopes]
-        return Store(entry, source, inbound).store(read)
+    delivery = Delivery(patient, envelopes, source, rules)
+    return receive_all(deliveries=[delivery], by=by, at=at, inbound=inbound, waived=waived, decide=decide)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What one source sent about one patient, and how that source writes."""
+
+    patient: UUID
+    envelopes: Sequence[ResultEnvelope]
+    source: Source | None = None
+    rules: SourceRules | None = None
+
+
+def receive_all(
+    *,
+    deliveries: Sequence[Delivery],
+    by: str,
+    at: datetime | None = None,
+    inbound: Inbound | None = None,
+    waived: frozenset[str] = frozenset(),
+    decide: bool = False,
+) -> list[list[Outcome]]:
+    """The same for several patients, each of whom occurs once, in one transaction; outcomes by delivery."""
+    with the_doors(patients=[d.patient for d in deliveries], by=by, at=at) as entries:
+        batches = []
+        for told in deliveries:
+            entry = entries[told.patient]
+            entry.changed = decide
+            born, now = entry.pathway.patient.birth_date, entry.recorded_at
+            read = [
+                interpret(e, catalog(), now=now, born=born, rules=told.rules, waived=waived)
+                for e in told.envelopes
+            ]
+            batches.append((Store(entry, told.source, inbound), read))
+        return store(batches)
 
 
 def retract_result(*, result: Result, reason: str, by: str, at: datetime | None = None) -> Result:

@@ -39,7 +39,7 @@ class Pile:
             self._spill()
 
     def runs(self) -> Iterator[list[Piled]]:
-        """Runs of one patient's items (or of nobody's), in the order of their numbers."""
+        """Runs of one patient's items from one source (or of nobody's), in the order of their numbers."""
         if self._spilled:
             self._spill()
             yield from self._from_table()
@@ -98,9 +98,14 @@ def _read(row: tuple[UUID, int, str, str]) -> Piled:
 def _runs(items: Iterator[Piled]) -> Iterator[list[Piled]]:
     run: list[Piled] = []
     for item in items:
-        if run and (item.patient != run[0].patient or len(run) >= RUN):
+        if run and (_whose(item) != _whose(run[0]) or len(run) >= RUN):
             yield run
             run = []
         run.append(item)
     if run:
         yield run
+
+
+def _whose(item: Piled) -> tuple[UUID | None, str]:
+    """Patient and source; what is nobody's may come from any source."""
+    return item.patient, item.envelope.source if item.patient else ""

@@ -1,14 +1,12 @@
-"""Stores the items of one call about one patient: new versions, the heads that move, and what has to wait."""
+"""Stores items of patients under the door: new versions, the heads that move, and what has to wait."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-from django.db.models import Q
 
 from patients.data import catalog
 from patients.models import Inbound, QuarantineItem, Result, ResultHead, Source
@@ -36,37 +34,38 @@ class Outcome:
 
 
 class Store:
-    """One batch under the door. `source` and `inbound` are None for what a person enters."""
+    """One patient's batch under the door. `source` and `inbound` are None for what a person enters."""
 
     def __init__(self, entry: Entry, source: Source | None = None, inbound: Inbound | None = None) -> None:
         self.entry, self.source, self.inbound = entry, source, inbound
         self.rows: dict[UUID, dict[str, Result]] = {}
         self.fresh: list[Result] = []
         self.standing: dict[UUID, Result] = {}
-
-    def store(self, items: Sequence[Interpreted]) -> list[Outcome]:
-        """The outcomes in the order of the items."""
-        self._load({lineage for i in items if (lineage := self._lineage(i)) is not None})
-        outcomes = [self._sorted(item) for item in items]
-        self._commit({o.result.pk: o for o in outcomes if o.result is not None})
-        return outcomes
+        self.outcomes: dict[UUID, Outcome] = {}
 
     def again(self, result: UUID, *, status: str, reason: str, accepted: bool = False) -> Result:
         """The same content as a new version, by a person's decision: retracted, corrected, or accepted."""
         told = Result.objects.get(pk=result)
-        self._load({told.lineage})
+        _load([self], {told.lineage})
         row = self._copy(told)
         row.status, row.reason = status or told.status, reason
         row.accepted = accepted or told.accepted
         row.reported_at = max(self.entry.recorded_at, told.reported_at or self.entry.recorded_at)
         row.content_hash = content_hash(row)
         self._add(row)
-        self._commit({})
+        _commit([self])
         return row
 
-    def _load(self, lineages: set[UUID]) -> None:
-        for row in Result.objects.filter(lineage__in=lineages) if lineages else ():
-            self.rows.setdefault(row.lineage, {})[row.content_hash] = row
+    def judged(self, item: Interpreted) -> Outcome:
+        """What becomes of an item; a version that it makes is held until the commit."""
+        outcome = self._outcome(item)
+        if outcome.result is not None:
+            self.outcomes[outcome.result.pk] = outcome
+        return outcome
+
+    def lineages(self, items: Iterable[Interpreted]) -> set[UUID]:
+        """Which results the items are versions of."""
+        return {lineage for i in items if (lineage := self._lineage(i)) is not None}
 
     def _lineage(self, item: Interpreted) -> UUID | None:
         envelope = item.envelope
@@ -81,7 +80,7 @@ class Store:
             moment(envelope.collected, self.entry.timezone)[0] if envelope.collected else None,
         )
 
-    def _sorted(self, item: Interpreted) -> Outcome:
+    def _outcome(self, item: Interpreted) -> Outcome:
         if item.disposition == "untracked":
             return Outcome("untracked", item, reasons=item.reasons)
         if item.disposition == "quarantine":
@@ -173,20 +172,12 @@ class Store:
         self.entry.changed = True
         self.fresh.append(row)
 
-    def _commit(self, outcomes: dict[UUID, Outcome]) -> None:
-        """Writes the new versions, moves the heads, and lets wait what conflicts or repeats."""
-        if not self.fresh:
-            return
-        Result.objects.bulk_create(self.fresh)
-        heads = {lineage: self._head(lineage) for lineage in {r.lineage for r in self.fresh}}
-        others = self._others(heads)
-        before = {lineage: head.suspect for lineage, head in others.items()}
-        heads |= others
-        _mark(heads.values())
-        _save([h for h in heads.values() if before.get(h.lineage) != h.suspect])
-        self._let_wait(heads, outcomes)
+    def was_there(self, lineage: UUID) -> bool:
+        """Whether the result had versions before this batch."""
+        return len(self.rows[lineage]) > sum(r.lineage == lineage for r in self.fresh)
 
-    def _head(self, lineage: UUID) -> ResultHead:
+    def head(self, lineage: UUID) -> ResultHead:
+        """The result's head as its versions have it now."""
         versions = tuple(self.rows[lineage].values())
         resolution = current(versions)
         row = self.standing[lineage] = resolution.current or resolution.former[-1]
@@ -204,21 +195,9 @@ class Store:
             conflict=resolution.conflict,
         )
 
-    def _others(self, heads: dict[UUID, ResultHead]) -> dict[UUID, ResultHead]:
-        """Heads of other results that look, or looked before, like one of these, and lie near enough in time.
-
-        Whether a result repeats another depends on those within a minute, on theirs, and so on: a day is enough.
-        """
-        times = [v.collected_at for lineage in heads for v in self.rows[lineage].values()]
-        own = ResultHead.objects.filter(patient_id=self.entry.pathway.patient_id)
-        alike = Q(likeness__in={h.likeness for h in heads.values()})
-        before = Q(likeness__in=own.filter(lineage__in=list(heads)).values("likeness"))
-        near = own.filter(active=True, collected_at__range=(min(times) - NEAR, max(times) + NEAR))
-        return {h.lineage: h for h in near.filter(alike | before).exclude(lineage__in=list(heads))}
-
-    def _let_wait(self, heads: dict[UUID, ResultHead], outcomes: dict[UUID, Outcome]) -> None:
-        waiting.settle(self.entry, heads, self.standing)
-        told = {r.lineage: outcomes[r.pk] for r in self.fresh if r.pk in outcomes}
+    def let_wait(self, heads: dict[UUID, ResultHead]) -> None:
+        """What conflicts or repeats goes to the desk, and its outcome says so."""
+        told = {r.lineage: self.outcomes[r.pk] for r in self.fresh if r.pk in self.outcomes}
         for lineage, outcome in told.items():
             reasons = outcome.reasons
             if heads[lineage].suspect and outcome.disposition in ("result", "duplicate"):
@@ -282,6 +261,83 @@ class Store:
         columns = self.entry.stamp()
         self.entry.changed = before
         return columns
+
+
+def store(batches: Sequence[tuple[Store, Sequence[Interpreted]]]) -> list[list[Outcome]]:
+    """Stores the items of several patients in as many statements as one takes; outcomes in the order of the items."""
+    stores = [one for one, _ in batches]
+    _load(stores, {lineage for one, items in batches for lineage in one.lineages(items)})
+    outcomes = [[one.judged(item) for item in items] for one, items in batches]
+    _commit([one for one in stores if one.fresh])
+    return outcomes
+
+
+def _load(stores: Sequence[Store], lineages: set[UUID]) -> None:
+    owners = {one.entry.pathway.patient_id: one for one in stores}
+    for row in Result.objects.filter(lineage__in=lineages) if lineages else ():
+        owners[row.patient_id].rows.setdefault(row.lineage, {})[row.content_hash] = row
+
+
+def _commit(stores: Sequence[Store]) -> None:
+    """Writes the new versions, moves the heads, and lets wait what conflicts or repeats."""
+    if not stores:
+        return
+    Result.objects.bulk_create([row for one in stores for row in one.fresh])
+    heads = {
+        one: {lineage: one.head(lineage) for lineage in {r.lineage for r in one.fresh}} for one in stores
+    }
+    moved: list[ResultHead] = []
+    for one, others in _others(heads).items():
+        before = {lineage: head.suspect for lineage, head in others.items()}
+        heads[one] |= others
+        _mark(heads[one].values())
+        moved += [h for h in heads[one].values() if before.get(h.lineage) != h.suspect]
+    _save(moved)
+    waiting.settle({one.entry: (heads[one], one.standing) for one in stores})
+    for one in stores:
+        one.let_wait(heads[one])
+
+
+def _others(heads: Mapping[Store, Mapping[UUID, ResultHead]]) -> dict[Store, dict[UUID, ResultHead]]:
+    """Heads of other results that look, or looked before, like one of these, and lie near enough in time.
+
+    Whether a result repeats another depends on those within a minute, on theirs, and so on: a day is enough.
+    """
+    lineages = [lineage for own in heads.values() for lineage in own]
+    looked = _looked(heads)
+    alike = {one: {h.likeness for h in own.values()} | looked[one] for one, own in heads.items()}
+    spans = {one: _span(one, own) for one, own in heads.items()}
+    near = ResultHead.objects.filter(
+        patient_id__in=[one.entry.pathway.patient_id for one in heads],
+        active=True,
+        collected_at__range=(
+            min(first for first, _ in spans.values()),
+            max(last for _, last in spans.values()),
+        ),
+        likeness__in=set().union(*alike.values()),
+    ).exclude(lineage__in=lineages)
+    owners = {one.entry.pathway.patient_id: one for one in heads}
+    found: dict[Store, dict[UUID, ResultHead]] = {one: {} for one in heads}
+    for head in near:
+        one = owners[head.patient_id]
+        if head.likeness in alike[one] and spans[one][0] <= head.collected_at <= spans[one][1]:
+            found[one][head.lineage] = head
+    return found
+
+
+def _looked(heads: Mapping[Store, Mapping[UUID, ResultHead]]) -> dict[Store, set[str]]:
+    """How results that were there before looked until now."""
+    again = {lineage: one for one, own in heads.items() for lineage in own if one.was_there(lineage)}
+    found: dict[Store, set[str]] = {one: set() for one in heads}
+    rows = ResultHead.objects.filter(lineage__in=list(again)) if again else ResultHead.objects.none()
+    for lineage, likeness_before in rows.values_list("lineage", "likeness"):
+        found[again[lineage]].add(likeness_before)
+    return found
+
+
+def _span(one: Store, heads: Iterable[UUID]) -> tuple[datetime, datetime]:
+    times = [v.collected_at for lineage in heads for v in one.rows[lineage].values()]
+    return min(times) - NEAR, max(times) + NEAR
 
 
 def _mark(heads: Iterable[ResultHead]) -> None:

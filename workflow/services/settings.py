@@ -131,6 +131,5 @@ def _set_up(
 
 
 def _decide_again(site: Site, at: datetime) -> None:
-    rows = Pathway.objects.select_for_update(of=("self",)).select_related("site")
-    for pathway in rows.filter(site=site).order_by("pk"):
-        apply.decide(pathway, at=at)
+    rows = Pathway.objects.select_for_update(of=("self",)).select_related("site", "patient__site")
+    apply.decide_all(dict.fromkeys(rows.filter(site=site).order_by("pk"), at))

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from patients.access import as_worker, everywhere
@@ -160,10 +160,8 @@ def _redecide_batch(moment: datetime) -> int:
         rows = Pathway.objects.select_for_update(of=("self",), skip_locked=True).select_related(
             "site", "patient__site"
         )
-        pathways = list(rows.filter(pk__in=ids).order_by("pk"))
-        for pathway in pathways:
-            with transaction.atomic():
-                apply.decide(pathway, at=moment)
+        pathways = dict.fromkeys(rows.filter(pk__in=ids).order_by("pk"), moment)
+        apply.decide_all(pathways)
         return len(pathways)
 
 

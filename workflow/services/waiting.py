@@ -108,10 +108,13 @@ def content_key(envelope: ResultEnvelope, source: Source | None, patient: str) -
     return keys.content_hash((source.code if source else "", patient, people, codes, *told))
 
 
-def settle(entry: Entry, heads: Mapping[UUID, ResultHead], standing: Mapping[UUID, Result]) -> None:
-    """Takes off the desk what waits about these results for a reason that no longer holds."""
-    for row in QuarantineItem.objects.filter(lineage__in=list(heads), state="waiting"):
+def settle(moved: Mapping[Entry, tuple[Mapping[UUID, ResultHead], Mapping[UUID, Result]]]) -> None:
+    """Takes off the desk what waits about these results (heads, standing versions) for a reason that no longer holds."""
+    entries = {lineage: entry for entry, (heads, _) in moved.items() for lineage in heads}
+    for row in QuarantineItem.objects.filter(lineage__in=list(entries), state="waiting"):
         assert row.lineage is not None
+        entry = entries[row.lineage]
+        heads, standing = moved[entry]
         if not _holds(row, heads[row.lineage], standing.get(row.lineage)):
             resolve([row], entry, "settled", "A later report settled it.")
 
