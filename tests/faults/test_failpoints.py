@@ -75,7 +75,6 @@ def dies(what: Callable[[], None]) -> bool:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status) or os.WEXITSTATUS(status) == 0
-    assert until(lambda: not others(), 10)
     return os.WIFSIGNALED(status)
 
 
@@ -110,7 +109,8 @@ def at_the_commit(what: Callable[[], None]) -> None:
 
 
 def state(patient: Patient) -> tuple[int, int, int]:
-    """Results, alerts and notices of the rise. Waits for what a dead process held."""
+    """Results, alerts and notices of the rise, once the dead process's session is gone."""
+    assert until(lambda: not others(), 10)
     with everywhere(by="t"):
         Pathway.objects.select_for_update().get(pk=patient.pk)
         return (
