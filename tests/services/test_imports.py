@@ -92,23 +92,48 @@ def test_a_run_that_is_cut_off_goes_on_where_it_stopped(
     others = [PatientFactory(site=site, mrn=f"M-{n}", family_name="Muster") for n in range(4)]
     data = b"".join(oru(alt(), mrn=p.mrn, control=p.mrn, filler=p.mrn) for p in (patient, *others))
     kept = imports.keep(name="f", stream=io.BytesIO(data), site=site.pk, source=source, by="t", at=AT)
-    real, calls = intake.receive, []
+    real, calls = intake.receive_all, []
 
     def dies(**more: Any) -> Any:
-        calls.append(more["patient"])
-        if len(calls) == 3:
+        calls.append([d.patient for d in more["deliveries"]])
+        if len(calls) == 2:
             raise KeyboardInterrupt
         return real(**more)
 
-    monkeypatch.setattr(intake, "receive", dies)
+    monkeypatch.setattr(imports, "TOGETHER", 2)
+    monkeypatch.setattr(intake, "receive_all", dies)
     with pytest.raises(KeyboardInterrupt):
         imports.run(inbound=kept, at=AT)
     assert InboundItem.objects.filter(inbound=kept).count() == 2
     report = imports.run(inbound=Inbound.objects.get(pk=kept.pk), at=AT)
     assert (report.received, report.counts["result"]) == (5, 5)
     assert InboundItem.objects.filter(inbound=kept).count() == 5
-    assert len(set(calls)) == 5 and len(calls) == 6, "what was done is not done again"
+    assert [len(c) for c in calls] == [2, 2, 2, 1] and calls[1] == calls[2], "what was done is not done again"
     assert Inbound.objects.get(pk=kept.pk).state == "done"
+
+
+def test_two_senders_about_one_patient_in_one_file_stay_apart(site: Site, patient: Patient) -> None:
+    """Each result belongs to who sent it and is read by that sender's rules: here two places write other times."""
+    for code, zone in (("berlin", "Europe/Berlin"), ("lisbon", "Europe/Lisbon")):
+        create_source(
+            code=code,
+            site=site,
+            timezone=zone,
+            sending_app=code,
+            sending_facility="HOSP",
+            mrn_authorities=["HOSP"],
+        )
+    senders = ("berlin", "lisbon", "berlin")
+    data = b"".join(
+        oru(alt(str(30 + n)), app=code, control=code + str(n), filler=f"F{n}")
+        for n, code in enumerate(senders)
+    )
+    kept = imports.keep(name="f", stream=io.BytesIO(data), site=site.pk, source=None, by="t", at=AT)
+    assert imports.run(inbound=kept, at=AT).counts["result"] == 3
+    found = (
+        Result.objects.filter(patient=patient).order_by("value").values_list("source", "collected_at__hour")
+    )
+    assert list(found) == [("berlin", 7), ("lisbon", 8), ("berlin", 7)]
 
 
 def test_each_patient_is_decided_once_for_a_file(source: Source, patient: Patient) -> None:
