@@ -30,7 +30,9 @@ from tests.factories.people import make_site, make_staff
 from tests.faults.due import Due, compared, told_to, wants_single_mails
 from tests.faults.plant import Plant, running, until
 from tests.faults.product import Product, asked_all_the_time, reported, started
+from tests.faults.test_web_killed import RECOVERED, writer_at
 from tests.faults.test_worker_faults import SLOW_MAIL
+from tests.faults.writing import differing, writing
 from workflow.models import Notice
 
 pytestmark = pytest.mark.slow
@@ -201,6 +203,26 @@ def lateness(product: Product, since: dict[Due, float]) -> list[float]:
     for letter in product.post.log:
         first.setdefault((*rows[letter.id], letter.to), letter.at)
     return [first[one] - begun for one, begun in since.items()]
+
+
+def test_web_and_database_are_killed_while_values_are_entered(product: Product) -> None:
+    """Every tenth time the database: what was acknowledged is there once, nobody sees a fault of ours, all comes back."""
+    writer, waits, random = writer_at(product.port, 20), [], Random(7)
+    with writing(writer):
+        for number in range(1, KILLS + 1):
+            product.kill("web" if number % 10 else "postgres")
+            killed = time.monotonic()
+            assert until(lambda since=killed: writer.goes_on(since), 60)  # type: ignore[misc]
+            waits.append(time.monotonic() - killed)
+            time.sleep(random.random())
+    back()
+    found = differing(writer)
+    reported("killed while writing", kills=KILLS, acknowledged=len(writer.stored), **found,
+             statuses=dict(sorted(writer.statuses.items())), recovery_median_seconds=round(statistics.median(waits), 1),
+             recovery_most_seconds=round(max(waits), 1))  # fmt: skip
+    assert found == {"lost": 0, "twice": 0, "strange": 0}
+    assert writer.statuses.keys() <= {0, 201, 409, 503}
+    assert max(waits) <= RECOVERED
 
 
 def test_hours_of_mail_and_web_leave_nothing_behind(product: Product, north: Site, ana: User) -> None:
