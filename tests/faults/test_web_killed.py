@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from knox.models import AuthToken
 
@@ -37,6 +38,13 @@ def started(web: serve.Child) -> bool:
     return web.process is not None
 
 
+def loaded(web: serve.Child) -> set[str]:
+    """The files that the processes have in memory."""
+    assert web.process is not None
+    head = psutil.Process(web.process.pid)
+    return {part.path for process in (head, *head.children()) for part in process.memory_maps()}
+
+
 def test_a_web_process_killed_while_it_writes_loses_nothing_it_acknowledged(
     transactional_db: None, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +65,7 @@ def test_a_web_process_killed_while_it_writes_loses_nothing_it_acknowledged(
         web.ensure()
         with writing(writer):
             assert until(lambda: len(writer.stored) >= 5, 60)
+            assert not any("numpy" in where for where in loaded(web)), "what draws sheets and reads tables comes later"
             web.replace()
             killed = time.monotonic()
             assert until(lambda: started(web) and writer.goes_on(killed), RECOVERED)
