@@ -65,7 +65,9 @@ def test_a_web_process_killed_while_it_writes_loses_nothing_it_acknowledged(
         web.ensure()
         with writing(writer):
             assert until(lambda: len(writer.stored) >= 5, 60)
-            assert not any("numpy" in where for where in loaded(web)), "what draws sheets and reads tables comes later"
+            assert not any("numpy" in where for where in loaded(web)), (
+                "what draws sheets and reads tables comes later"
+            )
             web.replace()
             killed = time.monotonic()
             assert until(lambda: started(web) and writer.goes_on(killed), RECOVERED)
