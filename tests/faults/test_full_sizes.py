@@ -7,6 +7,7 @@ DAYMARK_FAULT_KILLS, DAYMARK_SOAK_SECONDS.
 from __future__ import annotations
 
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -95,7 +96,7 @@ def by_hand(plant: Plant) -> None:
     before = plant.post.connections
     until(lambda: plant.post.connections > before or process.poll() is not None, 30)
     process.kill()
-    process.wait()
+    assert process.wait() in (0, -signal.SIGKILL), "it was at work"
 
 
 @pytest.fixture
