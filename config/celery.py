@@ -16,7 +16,7 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["patients", "workflow", "outcomes"])
 BELLS: dict[str, dict[str, Any]] = {
     "heartbeat": {"task": "workflow.heartbeat", "schedule": 20.0},
-    "send-notices": {"task": "workflow.send_notices", "schedule": 10.0},
+    "send-notices": {"task": "workflow.send_notices", "schedule": 5.0, "options": {"expires": 10.0}},
     "run-imports": {"task": "workflow.run_imports", "schedule": 5.0, "options": {"expires": 5.0}},
     "redecide": {"task": "workflow.redecide", "schedule": 60.0},
     "sweep": {"task": "workflow.sweep", "schedule": 10.0},

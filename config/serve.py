@@ -40,7 +40,7 @@ COMMANDS: dict[str, list[str]] = {
     "beat": ["celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
 }  # fmt: skip
 STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
-KILLED_WAIT = 2.0
+KILLED_WAIT = 1.0
 """Seconds. What a signal ended did nothing wrong of its own: it is never kept waiting for longer."""
 STEADY = 10.0
 """Seconds. What has run for as long has started well: if it ends, it is started again soon."""
