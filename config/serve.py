@@ -30,16 +30,18 @@ COMMANDS: dict[str, list[str]] = {
         "--timeout", "120", "--no-control-socket",
     ],
     "worker": [
-        "celery", "--quiet", "-A", "config", "worker", "--queues", "celery", "--concurrency", "1",
-        "--loglevel", "WARNING", "--without-gossip",
+        "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--queues", "celery", "--concurrency", "1",
+        "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ],
     "long": [
-        "celery", "--quiet", "-A", "config", "worker", "--queues", "long", "--hostname", "long@%h",
-        "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip",
+        "celery", "--quiet", "--skip-checks", "-A", "config", "worker", "--queues", "long", "--hostname", "long@%h",
+        "--concurrency", "1", "--loglevel", "WARNING", "--without-gossip", "--without-mingle",
     ],
     "beat": ["celery", "--quiet", "-A", "config", "beat", "--loglevel", "WARNING", "--scheduler", "celery.beat:Scheduler"],
 }  # fmt: skip
 STALE_SECONDS, LONGEST_WAIT, GRACE = 60, 30.0, 20.0
+KILLED_WAIT = 1.0
+"""Seconds. What a signal ended did nothing wrong of its own: it is never kept waiting for longer."""
 STEADY = 10.0
 """Seconds. What has run for as long has started well: if it ends, it is started again soon."""
 
@@ -58,20 +60,22 @@ class Child:
     def ensure(self) -> None:
         """Starts the process if it is not running and its back-off is over."""
         now = time.monotonic()
-        if self.process is not None and self.process.poll() is None:
+        status = self.process.poll() if self.process is not None else None
+        if self.process is not None and status is None:
             if now - self.started_at > STEADY:
                 self.failures = 0
             return
-        if self.process is not None:
-            self._ended(now)
+        if status is not None:
+            self._ended(now, status)
         if now >= self.start_after:
             self._start(now)
 
-    def _ended(self, now: float) -> None:
-        self.failures += 1
-        self.start_after = now + min(2.0**self.failures / 2, LONGEST_WAIT)
-        print(f"{self.name} ended; next start in {self.start_after - now:.0f} s", file=sys.stderr, flush=True)
-        self.process = None
+    def _ended(self, now: float, status: int) -> None:
+        """The first start comes at once, then after 1, 3, 7 … seconds."""
+        longest = KILLED_WAIT if status < 0 else LONGEST_WAIT
+        wait = min(2.0**self.failures - 1, longest)
+        self.failures, self.start_after, self.process = self.failures + 1, now + wait, None
+        print(f"{self.name} ended ({status}); next start in {wait:.0f} s", file=sys.stderr, flush=True)
 
     def _start(self, now: float) -> None:
         program, *arguments = COMMANDS[self.name]

@@ -9,8 +9,9 @@ from patients.models import Heartbeat
 from workflow.services import imports, notices
 from workflow.services import sweep as sweeper
 
-AT_MOST = 20.0
-"""Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on."""
+AT_MOST, MAIL_AT_MOST = 20.0, 10.0
+"""Seconds after which a task lets others go first, the heartbeat among them; the next bell goes on. Bells that many
+mails kept waiting for as long have expired, so that they do not pile up before the others."""
 
 
 @shared_task(name="workflow.heartbeat")
@@ -22,7 +23,7 @@ def heartbeat() -> None:
 
 @shared_task(name="workflow.send_notices")
 def send_notices() -> None:
-    notices.send(seconds=AT_MOST)
+    notices.send(seconds=MAIL_AT_MOST)
 
 
 @shared_task(name="workflow.sweep")

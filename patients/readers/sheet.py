@@ -13,7 +13,6 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import BinaryIO, cast
 
-from openpyxl import load_workbook
 from python_calamine import (
     CalamineError,
     CalamineWorkbook,
@@ -148,7 +147,12 @@ def _at_once(book: CalamineWorkbook) -> Iterable[Iterable[object]]:
 
 
 def _row_by_row(data: bytes, name: str) -> Iterable[Iterable[object]]:
-    """The rows by the slower reader: it holds one at a time, and tells an error in a cell from an empty one."""
+    """The rows by the slower reader: it holds one at a time, and tells an error in a cell from an empty one.
+
+    Loaded with the first workbook that needs it: it brings numpy and half a second.
+    """
+    from openpyxl import load_workbook
+
     sheet = load_workbook(io.BytesIO(data), read_only=True, data_only=True)[name]
     sheet.reset_dimensions()
     return cast("Iterable[Iterable[object]]", sheet.iter_rows(values_only=True))

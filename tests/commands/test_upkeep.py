@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from outcomes.selectors.status import patient_status
+from patients.access import as_worker
 from patients.models import Patient, Site
 from tests.commands.test_bootstrap import run
 from tests.factories.people import make_site, make_staff
@@ -36,9 +37,12 @@ def test_the_sweep_says_what_it_did_and_does_it_once(infused: Patient) -> None:
 
 
 def test_a_dry_run_prints_one_object_a_line_and_changes_nothing(infused: Patient) -> None:
+    """By whoever asks: beside a worker commands start in its role."""
     run("sweep", "--at", MONDAY)
     before = list(Notice.objects.values())
-    lines = [json.loads(line) for line in run("send_notices", "--dry-run", "--at", MONDAY).splitlines()]
+    with as_worker():
+        told = run("send_notices", "--dry-run", "--at", MONDAY)
+    lines = [json.loads(line) for line in told.splitlines()]
     seven_there = "2026-03-09T06:00:00Z"
     assert sorted((x["kind"], x["recipient"], x["due_at"]) for x in lines) == [
         ("digest", "coordinator-north", MONDAY),

@@ -32,7 +32,10 @@ WORDS = {"worker": ("worker", "--queues", "celery"), "beat": ("beat",), "web": (
 
 @dataclass
 class Product:
-    """`answers`: seconds and status of what the web process answered to somebody who asks all the time."""
+    """`answers`: seconds and status of what the web process answered to somebody who asks all the time.
+
+    `refused`: address, status and first words of each answer that was an error.
+    """
 
     home: Path
     port: int
@@ -41,6 +44,7 @@ class Product:
     postgres: Postgres
     valkey: Valkey
     answers: list[tuple[float, int]] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
     def group(self, name: str) -> list[psutil.Process]:
         """The process of that name, and the processes it started."""
@@ -83,6 +87,7 @@ class Product:
                 status = answer.status
         except urllib.error.HTTPError as error:
             status = error.code
+            self.refused.append(f"{path} {status} {error.read(300).decode()}")
         except OSError:
             pass
         self.answers.append((time.monotonic() - begun, status))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -146,6 +147,31 @@ def test_a_mail_server_that_drips_is_cut_off(
     begun = time.monotonic()
     assert notices.send(at=NOW).deferred == 1
     assert time.monotonic() - begun < 3
+
+
+def test_no_mail_is_begun_after_its_time(north: Site, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The server greets too late: by then another sender may have the mail."""
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_TIMEOUT = 5
+    monkeypatch.setattr(mailing, "LONGEST", 0.5)
+    enter(north, "good")
+    said: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = server.getsockname()
+
+        def greets_late() -> None:
+            caller, _ = server.accept()
+            with caller:
+                time.sleep(0.7)
+                caller.sendall(b"220 here at last\r\n")
+                said.append(caller.recv(100))
+
+        greeter = threading.Thread(target=greets_late, daemon=True)
+        greeter.start()
+        assert notices.send(at=NOW).deferred == 1
+        greeter.join(5)
+    assert said == [b""], "not a word"
+    assert of("good").error == "server: slow"
 
 
 @pytest.mark.parametrize("taken", [True, False])

@@ -21,7 +21,7 @@ from django.core.mail.backends.smtp import EmailBackend
 from django.core.mail.utils import DNS_NAME
 
 LONGEST = 20.0
-"""Seconds after which a mail's conversation is cut off: a time-out per answer does not bound the whole."""
+"""Seconds after which a mail's conversation is cut off, or not begun: a time-out per answer does not bound the whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,10 @@ class Post:
 
     def __init__(self) -> None:
         self._kept: Any = None
+        self._over = False
 
     def send(self, mail: EmailMessage) -> Answer:
+        self._over = False
         timer = threading.Timer(LONGEST, self._hang_up)
         timer.daemon = True
         timer.start()
@@ -59,6 +61,9 @@ class Post:
         except (smtplib.SMTPException, OSError) as error:
             self.close()
             return Answer("down", _why(error))
+        if self._over:
+            self.close()
+            return Answer("down", "slow")
         try:
             backend.send_messages([mail])
         except (smtplib.SMTPHeloError, smtplib.SMTPSenderRefused) as error:
@@ -100,6 +105,7 @@ class Post:
         self._kept = None
 
     def _hang_up(self) -> None:
+        self._over = True
         with suppress(OSError, AttributeError):
             self._kept.connection.sock.shutdown(socket.SHUT_RDWR)
 

@@ -25,10 +25,11 @@ from workflow.models.notice import OPEN
 from workflow.rules.reminders import GIVE_UP, wait
 from workflow.selectors.notices import SERVER
 from workflow.services import notice_sql, reminder_sql, undelivered
-from workflow.services.mailing import Answer, Post, posting
+from workflow.services.mailing import LONGEST, Answer, Post, posting
 from workflow.services.mails import mail_for
 
-LEASE = timedelta(seconds=45)
+LEASE = timedelta(seconds=LONGEST + 10)
+"""Longer than any mail takes: nobody sends it a second time while it is under way."""
 SENDER = "send_notices"
 COUNTED = ("alerts", "due", "overdue", "opened")
 FREE = {"leased_until": None, "leased_by": ""}

@@ -51,9 +51,13 @@ COLUMNS = (
 )
 REST = "null::jsonb, 'email', 1, %(now)s::timestamptz, '', 0, '', gen_random_uuid()"
 
+_FIRST_TRY = "greatest(h.at, %(now)s::timestamptz)"
+"""What came to be known after its hour has waited since then only: it is not late yet, and not before its turn."""
+
 REMINDERS = f"""
 select t.site_id, t.patient_id, 'task:' || t.id as key, r.kind, r.kind as rule, r.since::text as occurrence,
-    p.id as recipient_id, h.at as due_at, case when p.mail_single then h.at end as next_try_at, 1 as urgency, {REST}
+    p.id as recipient_id, h.at as due_at, case when p.mail_single then {_FIRST_TRY} end as next_try_at, 1 as urgency,
+    {REST}
 from fell t
 join people p on p.site_id = t.site_id and (p.mail_digest or p.mail_single) and {OWN} and {_awake("p.today")}
 cross join lateral {_state("p.timezone")} r
@@ -63,7 +67,7 @@ where {IN_REACH} and r.kind is not null"""
 ESCALATIONS = f"""
 select distinct on (t.id, p.id) t.site_id, t.patient_id, 'task:' || t.id as key, 'escalation' as kind,
     'escalation-' || t.role as rule, (t.closes_on + 1)::text as occurrence, p.id as recipient_id, h.at as due_at,
-    h.at as next_try_at, 0 as urgency, {REST}
+    {_FIRST_TRY} as next_try_at, 0 as urgency, {REST}
 from late t
 join people p on p.site_id = t.site_id and {_awake("p.today")}
     and case t.role when 'clinician' then p.clinician else p.site_admin end

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+from patients.access import everywhere
 from patients.services import holds
 from workflow.management.options import instant
 from workflow.services import notices
@@ -22,7 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--at", type=instant, help="the clock, RFC 3339; default: now")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if (held := holds.mail_hold()) is not None:
+        with everywhere(by=notices.SENDER):
+            held = holds.mail_hold()
+        if held is not None:
             self.stderr.write(
                 f"Mail is frozen since {held.since.isoformat()} ({held.reason}): see release_mail."
             )
