@@ -93,13 +93,18 @@ def create_staff(
     contract: str = "",
     since: date | None = None,
 ) -> User:
-    """Makes a person (if new) and gives a role at a site, or for a contract. The same twice is one."""
+    """Makes a person (if new) and gives a role at a site, or for a contract, from today on. The same twice is one."""
     if role not in ROLES:
         raise Invalid.at("/role", "unknown", f"Known roles are {', '.join(ROLES)}.")
     with transaction.atomic():
         user = User.objects.filter(username=username).first() or _person(username, email)
-        _grant(user, role, site, contract, since or clock.now().date())
+        _grant(user, role, site, contract, since or _today(site))
     return user
+
+
+def _today(site: Site | None) -> date:
+    """The site's own date, from which a role holds; UTC where there is no site."""
+    return clock.now().astimezone(ZoneInfo(site.timezone if site else "UTC")).date()
 
 
 def _person(username: str, email: str) -> User:

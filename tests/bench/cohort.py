@@ -15,7 +15,7 @@ ANALYTES = {
     "PLT": "220", "INR": "1", "AFP": "3", "WEIGHT": "72",
 }  # fmt: skip
 DRAWS, BLEEDS, USES = 50, 20, 100
-COPIED_AT_ONCE = 500
+COPIED_AT_ONCE, DECIDED_AT_ONCE = 500, 25
 
 
 def build(patients: int, *, today: date) -> Any:
@@ -58,8 +58,10 @@ def _decide(site: Any) -> None:
     from workflow.services import intake
 
     with everywhere(by="bench"):
-        for patient in Patient.objects.filter(site=site).exclude(mrn="B1").values_list("pk", flat=True):
-            intake.receive(patient=patient, envelopes=[], by="bench", decide=True)
+        copies = Patient.objects.filter(site=site).exclude(mrn="B1").values_list("pk", flat=True)
+        told = [intake.Delivery(patient, ()) for patient in copies]
+        for first in range(0, len(told), DECIDED_AT_ONCE):
+            intake.receive_all(deliveries=told[first : first + DECIDED_AT_ONCE], by="bench", decide=True)
 
 
 def _settle() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from tests.bench.measuring import Figure, statements
 
 FRAME = (
-    "django_session", 'from "patients_user"', 'from "patients_membership"', "set_config", '"patients_readlog"',
+    "django_session", 'from "patients_user"', 'from "patients_membership"', "set_config", "patients_readlog",
 )  # fmt: skip
 
 

@@ -23,9 +23,9 @@ GENERATE = """
 insert into patients_site (id, code, name, timezone, npi, version)
 select gen_random_uuid(), 's' || n, 'Site ' || n, (%(zones)s::text[])[1 + n %% 5], '', 1 from generate_series(1, %(sites)s) n;
 insert into patients_user (id, username, email, password, first_name, last_name, is_active, is_staff, is_superuser,
-    date_joined, npi, mail_digest, mail_single, mail_weekends, digest_hour)
+    date_joined, npi, mail_digest, mail_single, mail_weekends, digest_hour, failed_signins, session_epoch)
 select gen_random_uuid(), r.role || '-' || s.code, r.role || '-' || s.code || '@example.org', '', '', '', true, true, false,
-    now(), '', true, false, false, 7
+    now(), '', true, false, false, 7, 0, 0
 from patients_site s, unnest(array['coordinator', 'clinician', 'site_admin']) r(role);
 insert into patients_membership (id, user_id, role, site_id, contract, from_date)
 select gen_random_uuid(), u.id, split_part(u.username, '-', 1), s.id, '', '2020-01-01'
