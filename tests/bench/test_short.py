@@ -13,6 +13,8 @@ from django.utils import timezone
 
 from tests.bench import audit, cohort, core, intake, pages, sweep
 from tests.bench.measuring import Figure, statements
+from workflow.models import Watermark
+from workflow.services import sweep as sweep_service
 
 MARGIN = 1.25
 PATIENTS = 26
@@ -51,5 +53,17 @@ def test_counts_and_ratios_of_a_small_cohort(bench: Any) -> None:
     assert many - few <= 2 * 20, "each further patient of a file costs the row that locks it, and little else"
 
 
-def test_a_sweep_costs_little_more_than_writing_what_is_due(transactional_db: None) -> None:
-    assert missed(sweep.figures(4000)) == []
+def test_a_sweep_takes_as_many_statements_for_three_days_as_for_one(transactional_db: None) -> None:
+    sweep.generate(2000)
+    connection.close()
+    Watermark.objects.create(name="sweep", until=sweep.NOON)
+    day, few = swept(timedelta(days=1))
+    days, many = swept(timedelta(days=4))
+    assert 50 < few < many and days == day
+
+
+def swept(after: timedelta) -> tuple[int, int]:
+    """Statements of a sweep so long after the first, and the rows it wrote."""
+    with CaptureQueriesContext(connection) as captured:
+        written = sweep_service.sweep(at=sweep.NOON + after)
+    return len(statements(captured)), written

@@ -26,7 +26,7 @@ from workflow.admin.task_forms import named
 from workflow.admin.views_bar import bar
 from workflow.selectors import worklist
 from workflow.selectors.decisions import local_date
-from workflow.selectors.desk import waiting_count
+from workflow.selectors.desk import sites_waiting
 from workflow.selectors.notices import undelivered
 from workflow.services import bulk, shapes
 
@@ -104,7 +104,7 @@ def _tell(request: HttpRequest, words: str, outcome: bulk.Outcome) -> None:
 
 def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpResponse:
     now, allowed = timezone.now(), sites_of(request, CARE)
-    sites = list(Site.objects.filter(pk__in=allowed).order_by("name"))
+    sites = sites_waiting(allowed)
     here = local_date(now, sites[0].timezone) if sites else now.date()
     only = worklist.Filter(
         site=request.GET.get("site", ""),
@@ -126,7 +126,7 @@ def _lists(request: HttpRequest, posted: Posted, status: int = 200) -> HttpRespo
         wanted=wanted,
         here=here,
         updated=clock(now, sites),
-        on_desk=waiting_count(allowed),
+        on_desk=sum(s.on_desk for s in sites),  # type: ignore[attr-defined]
         clinical=frozenset(sites_of(request, {"clinician"})),
         views=bar(request, "today"),
         undelivered=undelivered(sites=allowed, site=only.site),

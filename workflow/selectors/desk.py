@@ -12,10 +12,24 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, CharField, Count, F, Min, Q, QuerySet, TextField, Value, When, Window
-from django.db.models.functions import Cast
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    F,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    TextField,
+    Value,
+    When,
+    Window,
+)
+from django.db.models.functions import Cast, Coalesce
 
-from patients.models import Patient, QuarantineItem, Result, ResultHead
+from patients.models import Patient, QuarantineItem, Result, ResultHead, Site
 from patients.readers import wire
 from patients.readers.envelope import Named, ResultEnvelope
 from patients.rules.versions import FINAL
@@ -172,9 +186,12 @@ def tally(sites: Iterable[UUID]) -> dict[str, dict[str, int]]:
     return found
 
 
-def waiting_count(sites: Iterable[UUID]) -> int:
-    """How many items wait at these sites; one query."""
-    return QuarantineItem.objects.filter(site__in=list(sites), state="waiting").count()
+def sites_waiting(sites: Iterable[UUID]) -> list[Site]:
+    """These sites by name, each with how many items wait there as `on_desk`; one query."""
+    items = QuarantineItem.objects.filter(site=OuterRef("pk"), state="waiting").order_by()
+    waiting = items.values("site").annotate(count=Count("pk")).values("count")
+    rows = Site.objects.filter(pk__in=list(sites)).annotate(on_desk=Coalesce(Subquery(waiting), 0))
+    return list(rows.order_by("name"))
 
 
 def about(patient: UUID) -> list[Item]:
