@@ -27,6 +27,8 @@ REPLACING = frozenset({"corrected", "amended"})
 FINAL = frozenset({"final", "corrected", "amended"})
 COUNTING = FINAL | {"preliminary"}
 TWIN = timedelta(minutes=1)
+NEAR = timedelta(days=1)
+"""Results further apart than this never have a say in whether one of them repeats another (see `suspects`)."""
 
 
 class Version(Protocol):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -12,14 +12,13 @@ from patients.data import catalog
 from patients.models import Inbound, QuarantineItem, Result, ResultHead, Source
 from patients.readers.interpret import Interpreted
 from patients.rules import keys
-from patients.rules.versions import current, likeness, suspects
+from patients.rules.versions import NEAR, current, likeness, suspects
 from workflow.services import waiting
 from workflow.services.door import Entry
 from workflow.services.facts import moment
 
 ENDED = frozenset({"retract", "cancelled"})
 REENTERED = frozenset({"corrected", "amended"})
-NEAR = timedelta(days=1)
 
 
 @dataclass(slots=True)
