@@ -38,7 +38,7 @@ LATE_AFTER = 5
 KINDS = {
     "opening": "Window opens", "due": "Task due", "overdue": "Task overdue", "escalation": "Escalation",
     "alert": "Safety alert", "digest": "Work list", "export_ready": "Export ready", "intake_failed": "Import failed",
-    "scheduler_silent": "Scheduler silent",
+    "scheduler_silent": "Scheduler silent", "password_reset": "New password",
 }  # fmt: skip
 
 

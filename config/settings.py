@@ -124,8 +124,15 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_RATE_LIMITS = False
-ACCOUNT_FORMS = {"change_password": "config.account_forms.PasswordChange"}
+ACCOUNT_FORMS = {
+    "change_password": "config.account_forms.PasswordChange",
+    "reset_password": "config.account_forms.PasswordForgotten",
+    "user_token": "config.account_forms.PasswordKey",
+}
 PASSWORD_RESET_TIMEOUT = 24 * 3600
+"""Seconds a link of the operator lasts; a mailed one lasts for an hour (`patients.services.passwords`)."""
+RESETS_PER_HOUR = 20 if PRODUCTION else 200
+"""New passwords asked for from one address."""
 SECOND_FACTOR_REQUIRED = PRODUCTION
 MFA_ADAPTER = "config.accounts.FactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

@@ -59,6 +59,8 @@ SEVERAL = {
     "patients.blobpart": ("held_by", "<@"),
 }
 """Rows of several sites: seen where one of them (&&), or only where all of them (<@) are in view."""
+OF_NO_SITE = {"workflow.notice": '"site_id" is null and "patient_id" is null'}
+"""Rows of nobody's site, about no patient: a new password for somebody who works at none."""
 
 LOGIN = """
 select r.rolsuper, r.rolbypassrls, exists (
@@ -249,6 +251,8 @@ def _site_policies(model: type[models.Model]) -> list[str]:
         *(f'drop policy if exists {old} on "{table}"' for old in ("worker", "worker_writes")),
         *_policy(table, "custodian", "all", "daymark_app", own, own),
     ]
+    if unowned := OF_NO_SITE.get(model._meta.label_lower):
+        statements += _policy(table, "of_no_site", "all", "daymark_app", unowned, unowned)
     if shared:
         statements += _policy(table, "shared", "select", "daymark_app", shared.removeprefix(" or "), "")
     for verb in worker_rights.verbs(model._meta.label_lower):

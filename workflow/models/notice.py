@@ -19,6 +19,7 @@ KINDS = (
     "export_ready",
     "intake_failed",
     "scheduler_silent",
+    "password_reset",
 )
 RIDING = ("opening", "due", "overdue")
 """Reminders of a task's state: they ride in the digest, unless the person wants single mails."""
@@ -39,10 +40,13 @@ class Notice(Identified):
     the same message goes out again under the same Message-ID. `next_try_at` is empty while the row rides in
     the person's next digest; `delivered_in` names the row whose mail told it. `urgency` 0 goes before 1.
     `told` keeps the counts of a digest from its first try until it is known whether that one arrived.
+    `site` is empty only for the password of somebody who works at none.
     Sending a failed one again is audited: who asked for it, and when.
     """
 
-    site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, db_constraint=False, related_name="+")
+    site = models.ForeignKey(
+        "patients.Site", on_delete=models.PROTECT, null=True, db_constraint=False, related_name="+"
+    )
     patient = models.ForeignKey(
         "patients.Patient", on_delete=models.PROTECT, null=True, db_constraint=False, related_name="+"
     )
@@ -87,6 +91,11 @@ class Notice(Identified):
                 name="notice_riding",
             ),
             models.Index(fields=["created_at"], condition=Q(kind="alert"), name="notice_alerts"),
+            models.Index(
+                fields=["recipient", "created_at"],
+                condition=Q(kind="password_reset"),
+                name="notice_passwords",
+            ),
             models.Index(
                 fields=["site", "recipient"], condition=Q(failed_at__isnull=False), name="notice_failed"
             ),

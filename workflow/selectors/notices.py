@@ -18,6 +18,7 @@ from workflow.models.notice import OPEN
 NOUNS = {
     "opening": "reminder", "due": "reminder", "overdue": "reminder", "escalation": "escalation",
     "alert": "safety alert or question of a colleague", "digest": "daily work list",
+    "password_reset": "link to a new password",
 }  # fmt: skip
 OTHER = "other notice"
 SERVER = "server: "
@@ -76,7 +77,8 @@ def _failed(tasks: Sequence[SiteTask]) -> dict[tuple[UUID, UUID], list[Notice]]:
         sites, people = {t.site_id for t in tasks}, {t.person_id for t in tasks}
         rows = Notice.objects.filter(failed_at__isnull=False, site__in=sites, recipient__in=people)
         for row in rows.select_related("patient").order_by("due_at", "id"):
-            found[row.site_id, row.recipient_id].append(row)
+            if row.site_id is not None:
+                found[row.site_id, row.recipient_id].append(row)
     return found
 
 

@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from patients.rules.words import counted
+from patients.services import passwords
 from patients.services.mail import unsubscribe_secret
 from workflow import data
 from workflow.models import Notice
@@ -29,6 +30,7 @@ ACTIONS = {
     "digest": "Open your list",
     "scheduler_silent": "Open Daymark",
     "export_ready": "Open your exports",
+    "password_reset": "Set a new password",
 }
 
 
@@ -44,7 +46,10 @@ class NoticeMail(EmailMultiAlternatives):
 
 
 def mail_for(notice: Notice) -> NoticeMail:
-    """Subject and both parts, a Message-ID that follows from the row, and a link that needs sign-in."""
+    """Subject and both parts, a Message-ID that follows from the row, and a link.
+
+    The link needs sign-in, but that to a new password: it is good for an hour from the asking, and for one use.
+    """
     name = f"email/{notice.rule if notice.rule in OWN_WORDS else notice.kind}"
     context = {**_context(notice), "words": f"{name}.words"}
     mail = NoticeMail(
@@ -60,14 +65,13 @@ def mail_for(notice: Notice) -> NoticeMail:
 
 def _context(notice: Notice) -> dict[str, Any]:
     told = notice.told or {}
-    listed = notice.kind in ("digest", "scheduler_silent")
-    place = reverse("admin:index") if listed else reverse("admin:notice", args=[notice.pk])
     return {
         "notice": notice,
-        "site": notice.site.code,
+        "site": notice.site.code if notice.site else "",
         "ref": notice.pk.hex[-8:].upper(),
         "action": ACTIONS.get(notice.kind, "Open it"),
-        "link": f"{settings.BASE_URL}{place}",
+        "link": _link(notice),
+        "ends": notice.created_at + passwords.MAILED.lasts,
         "rides": notice.kind in (*RIDING, "digest"),
         "when": _when(notice),
         "change": f"{settings.BASE_URL}{PREFERENCES}",
@@ -77,6 +81,13 @@ def _context(notice: Notice) -> dict[str, Any]:
         "hours": data.reminders().second_person_hours,
         "confirm_hours": CONFIRM_HOURS,
     }
+
+
+def _link(notice: Notice) -> str:
+    if notice.kind == "password_reset":
+        return passwords.link(notice.recipient, key=passwords.MAILED, at=notice.created_at)
+    listed = notice.kind in ("digest", "scheduler_silent")
+    return f"{settings.BASE_URL}{reverse('admin:index') if listed else reverse('admin:notice', args=[notice.pk])}"
 
 
 def counted_words(told: dict[str, Any]) -> str:

@@ -155,7 +155,7 @@ def _put_off(rows: QuerySet[Notice], why: str, now: datetime) -> dict[str, int]:
 
 
 def _give_up(rows: QuerySet[Notice], why: str, now: datetime) -> Counter[str]:
-    for site, person in set(rows.values_list("site_id", "recipient_id")):
+    for site, person in set(rows.filter(site__isnull=False).values_list("site_id", "recipient_id")):
         undelivered.opened(site=site, person=person, why=why, at=now)
     return Counter(failed=rows.update(failed_at=now, error=why[:64], **FREE))
 

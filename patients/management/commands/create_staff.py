@@ -5,17 +5,14 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from allauth.account.forms import default_token_generator
-from allauth.account.utils import user_pk_to_url_str
-from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.management.base import CommandError, CommandParser
-from django.urls import reverse
+from django.utils import timezone
 
 from patients.management.base import OperatorCommand
 from patients.models import ROLES, Site, User
-from patients.services import sites
+from patients.services import passwords, sites
 
 
 class Command(OperatorCommand):
@@ -42,7 +39,7 @@ class Command(OperatorCommand):
             self._set_password(user, sys.stdin.readline().rstrip("\n"))
             self.stdout.write(f"{user.username}: password set")
         else:
-            self.stdout.write(self._link(user))
+            self.stdout.write(passwords.link(user, key=passwords.GIVEN, at=timezone.now()))
 
     def _site(self, options: dict[str, Any]) -> Site | None:
         if options["role"] == "payer_analyst":
@@ -65,8 +62,3 @@ class Command(OperatorCommand):
             raise CommandError(" ".join(error.messages)) from error
         user.set_password(password)
         user.save()
-
-    def _link(self, user: User) -> str:
-        """A link that sets a password once; it ends with its use."""
-        key = {"uidb36": user_pk_to_url_str(user), "key": default_token_generator.make_token(user)}
-        return f"{settings.BASE_URL}{reverse('account_reset_password_from_key', kwargs=key)}"
