@@ -46,7 +46,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 
 def listed(request: HttpRequest) -> HttpResponse:
-    """The form's beginning and past runs, newest first."""
+    """The form's beginning, with the contract of the newest run, and past runs, newest first."""
     require(request, OPENS_ADMIN)
     return _page(request, {})
 
@@ -110,7 +110,7 @@ def _page(
         today=export_run.day_of(sites_of(request, ASKS), timezone.now()) if asks else date.today(),
         contracts=export_view.contracts(),
         profiles=export_view.PROFILES,
-        values=values,
+        values={"contract": runs[0]["contract"] if runs else "", **values},
         wrong={f.pointer.strip("/"): f.detail for f in faults},
         faults=export_view.summary(faults, FIELDS),
         told=told,

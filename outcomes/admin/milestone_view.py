@@ -7,9 +7,10 @@ from typing import Any
 
 from django.urls import reverse
 
+from outcomes import data
 from outcomes.admin.patient_view import iso
 from outcomes.rules.sentences import ASSAYS, CONDITIONS
-from workflow.admin import marks
+from workflow.admin import marks, told
 
 Row = Mapping[str, Any]
 TITLES = {
@@ -26,6 +27,8 @@ YES_NO = {"true": "yes", "false": "no"}
 def line(row: Row, *, code: str = "") -> dict[str, Any]:
     """One milestone as a line of a list. `code` is the patient's."""
     measures = row["measures"] or {}
+    url = reverse("admin:milestone", args=[row["id"]])
+    button, address = action(row, url)
     judged = {c["assay"] for c in row["criteria"] if c["metric"] == "fix_activity"}
     return {
         **row,
@@ -34,7 +37,7 @@ def line(row: Row, *, code: str = "") -> dict[str, Any]:
         "opens": iso(row["opens_on"]),
         "target": iso(row["target_on"]),
         "closes": iso(row["closes_on"]),
-        "url": reverse("admin:milestone", args=[row["id"]]),
+        "url": url,
         "activities": [
             {"assay": ASSAYS[assay], "text": activity(measures.get(f"fix_{assay}")), "rule": assay in judged}
             for assay in ASSAYS
@@ -45,7 +48,8 @@ def line(row: Row, *, code: str = "") -> dict[str, Any]:
         "missing": missing(row),
         "signed": signed(row),
         "review": row["assessment_version"] > 1 and not row["attested"],
-        "button": button(row),
+        "button": button,
+        "action": address,
     }
 
 
@@ -62,9 +66,18 @@ def signed(row: Row) -> str:
     return ""
 
 
-def button(row: Row) -> str:
-    """The one action: attest what can be signed, else look at it."""
-    return "Open" if row["verdict"] == "pending" or row["attested"] else "Review"
+def action(row: Row, url: str) -> tuple[str, str]:
+    """The one action: enter the activity that an open window lacks, attest what can be signed, else look at it."""
+    if row["verdict"] == "pending" or row["attested"]:
+        return "Open", url
+    if row["verdict"] == "due" and any(_no_activity(c) for c in row["criteria"]):
+        contract = data.find_contract(row["contract"])
+        return "Enter result", told.results_url(row["patient"], list(contract.analytes if contract else ()))
+    return "Review", url
+
+
+def _no_activity(criterion: Row) -> bool:
+    return criterion["metric"] == "fix_activity" and criterion["value"] is None
 
 
 def missing(row: Row) -> list[str]:

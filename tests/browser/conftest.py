@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -111,6 +112,7 @@ def clinic(own_database: None) -> dict[str, UUID]:
             make_staff(site, "clinician", name)
         told = {name: name for name in STORIES} | SPARE
         found = {name: _tell(story, site, number) for number, (name, story) in enumerate(told.items())}
+        found["to complete"] = _without_activity(site)
         assessments.refresh()
         return found
 
@@ -131,6 +133,16 @@ def _tell(story: str, site: Any, number: int) -> UUID:
         site, today_at(site), Random(number), f"B{number:04d}", contract=CONTRACTS.get(story)
     )
     getattr(cohort, story)(teller)
+    return teller.patient
+
+
+def _without_activity(site: Any) -> UUID:
+    """In the window of month 12, with the weekly panels but without an activity of a later visit."""
+    from outcomes.services import cohort
+
+    teller = cohort.Teller(site, today_at(site), Random(99), "B0099", contract="sample-level")
+    teller.infuse(teller.today - timedelta(366))
+    teller.weeks(teller.today - timedelta(366))
     return teller.patient
 
 

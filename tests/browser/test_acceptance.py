@@ -11,12 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import date, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from tests.browser import looking
+from tests.browser import hands, looking
+from tests.browser.hands import Hand
 
 BLEED_KEYS = 25
 
@@ -48,11 +50,9 @@ def site_today(clinic: Mapping[str, UUID]) -> date:
         return today_at(Site.objects.get(code="northside"))
 
 
-def click(page: Any, target: str) -> int:
-    """A click that opens another page; counted as one."""
-    with page.expect_navigation():
-        page.click(target)
-    return 1
+def click(page: Any, target: str) -> None:
+    """A click that opens another page."""
+    Hand(page).click(target)
 
 
 def test_an_alert_is_answered_with_a_taper_in_two_clicks_and_its_steps_are_in_the_plot(
@@ -62,11 +62,12 @@ def test_an_alert_is_answered_with_a_taper_in_two_clicks_and_its_steps_are_in_th
     doctor.goto(f"{server}/admin/today/?group=alerts")
     row = f"tr[data-row]:has-text('{code}'):has-text('above 2x')"
     assert "Act on ALT 52 U/L" in doctor.inner_text(row)
-    clicks = click(doctor, f"{row} a.btn:has-text('Record taper')")
+    hand = Hand(doctor)
+    hand.click(f"{row} a.btn:has-text('Record taper')")
     assert doctor.input_value("#started_on") == site_today(clinic).isoformat(), "the day is filled in"
     assert doctor.is_checked("#how-default"), "and the pathway's template"
-    clicks += click(doctor, "button:text-is('Save course')")
-    assert clicks == 2
+    hand.click("button:text-is('Save course')")
+    hand.takes(5)
     doctor.goto(f"{server}/admin/today/?group=alerts")
     assert doctor.locator(f"tr[data-row]:has-text('{code}'):has-text('above 2x')").count() == 0
     doctor.goto(f"{server}/admin/patients/{patient}/")
@@ -75,18 +76,21 @@ def test_an_alert_is_answered_with_a_taper_in_two_clicks_and_its_steps_are_in_th
     assert "60 mg a day" in doctor.inner_text("ol.doses li[aria-current=step]")
 
 
-@pytest.mark.parametrize(("titer", "word"), [("1:678", "Fail"), ("1:677", "Pass")])
+@pytest.mark.parametrize(("titer", "word", "ago"), [("1:678", "Fail", 2), ("1:677", "Pass", 1)])
 def test_a_titer_at_the_payers_limit_fails_and_just_below_it_passes(
-    ana: Any, server: str, clinic: Mapping[str, UUID], titer: str, word: str
+    ana: Any, server: str, clinic: Mapping[str, UUID], titer: str, word: str, ago: int
 ) -> None:
-    """Entered in three fields and Enter."""
-    ana.goto(f"{server}/admin/patients/{clinic['to gate']}/results/?analytes=AAV5_NAB")
-    ana.fill("#collected_on", site_today(clinic).isoformat())
-    ana.fill("#collected_time", "08:00" if word == "Fail" else "08:30")
-    ana.fill("#value-0", titer)
-    ana.fill("#assay-0", "clinical-study")
-    with ana.expect_navigation():
-        ana.keyboard.press("Enter")
+    """Entered from its card; the focus stands on the value, the day is today until another is chosen."""
+    ana.goto(f"{server}/admin/patients/{clinic['to gate']}/")
+    hand = Hand(ana)
+    hand.click(".gates li:has(h3:has-text('Anti-AAV5')) a.btn:has-text('Add result')")
+    assert ana.evaluate("document.activeElement.id") == "value-0"
+    assert ana.input_value("#collected_on") == site_today(clinic).isoformat()
+    hand.fill("#collected_on", (site_today(clinic) - timedelta(ago)).isoformat())
+    hand.fill("#value-0", titer)
+    hand.fill("#assay-0", "clinical-study")
+    hand.enter()
+    hand.takes(7)
     card = ana.locator(".gates li:has(h3:has-text('Anti-AAV5'))")
     text = card.inner_text()
     assert word in card.locator(".pill").inner_text()
@@ -99,14 +103,16 @@ def test_a_date_past_what_is_valid_names_the_gate_that_expires(
 ) -> None:
     """Can we infuse on this date: one click from the patient, one field for another date."""
     ana.goto(f"{server}/admin/patients/{clinic['booked']}/")
-    assert click(ana, "a.btn:has-text('Move the date')") == 1
+    hand = Hand(ana)
+    hand.click("a.btn:has-text('Move the date')")
     before = ana.inner_text("#finding")
     assert "passes" in before or "block" in before
-    ana.fill("#infusion_on", (site_today(clinic) + timedelta(120)).isoformat())
+    hand.fill("#infusion_on", (site_today(clinic) + timedelta(120)).isoformat())
     ana.wait_for_selector("#finding.bad")
     expired = ana.locator("#preview .gates li.blocks:has(.pill:has-text('Expired')) h3").all_inner_texts()
     assert expired, "the gates that expire are named"
     assert any(title in ana.inner_text("#preview") for title in expired)
+    hand.takes(6)
 
 
 def test_where_no_day_works_the_gates_to_repeat_are_named(
@@ -120,28 +126,66 @@ def test_a_milestone_and_its_parts_are_one_click_from_the_patient(
     doctor: Any, server: str, clinic: Mapping[str, UUID]
 ) -> None:
     doctor.goto(f"{server}/admin/patients/{clinic['month_twelve']}/")
-    assert click(doctor, "section[aria-labelledby=milestones] tr:has-text('Month 12') a.btn") == 1
+    click(doctor, "section[aria-labelledby=milestones] tr:has-text('Month 12') a.btn")
     assert "one-stage" in doctor.inner_text("main").lower()
+
+
+def test_a_milestone_is_complete_after_one_click_and_both_activities(
+    ana: Any, server: str, clinic: Mapping[str, UUID]
+) -> None:
+    """Bleeds and use of concentrate are counted from their logs; only the activities are typed."""
+    ana.goto(f"{server}/admin/milestones/?contract=sample-level&verdict=due")
+    row = f"tr[data-row]:has-text('{code_of(clinic['to complete'])}')"
+    assert "one-stage activity" in ana.inner_text(row).lower(), "the assay that the contract judges by"
+    hand = Hand(ana)
+    hand.click(f"{row} a.btn:has-text('Enter result')")
+    hand.press(*"14.2", "Tab", "Tab", "Tab", "Tab", "Tab", *"6.9")
+    hand.enter()
+    hand.takes(8)
+    ana.goto(f"{server}/admin/milestones/?contract=sample-level&verdict=due")
+    told = ana.inner_text(row)
+    assert "14.2" in told and "6.9" in told
+    assert ana.locator(f"{row} td[data-label='Still missing']").inner_text() == "nothing"
+    assert ana.locator(f"{row} a.btn").inner_text().startswith("Review")
 
 
 def test_a_bleed_is_entered_by_keys_from_the_patients_page(
     ana: Any, server: str, clinic: Mapping[str, UUID]
 ) -> None:
-    """One click; the day is today until another is chosen, and Enter saves."""
+    """One click; the day is today until another is chosen, the focus stands on the place, and Enter saves."""
     ana.goto(f"{server}/admin/patients/{clinic['to bleed']}/")
-    assert click(ana, "a.btn:has-text('Record bleed')") == 1
+    hand = Hand(ana)
+    hand.click("a.btn:has-text('Record bleed')")
     assert ana.input_value("#onset_at") == site_today(clinic).isoformat()
-    ana.focus("#site")
-    keys = [*"left hip", "Tab", "Space", "Tab", *"sp", "Tab", "Space", "Enter"]
-    for key in keys[:-1]:
-        ana.keyboard.press(key)
-    with ana.expect_navigation():
-        ana.keyboard.press(keys[-1])
-    assert len(keys) <= BLEED_KEYS
+    assert ana.evaluate("document.activeElement.id") == "site"
+    hand.press(*"left hip", "Tab", "Space", "Tab", *"sp", "Tab", "Space")
+    hand.enter()
+    assert (hand.clicks, hand.keys) <= (1, BLEED_KEYS)
     assert "Bleed saved." in ana.inner_text(".messagelist")
     assert "left hip" in ana.inner_text("table[aria-labelledby=list]")
     ana.goto(f"{server}/admin/patients/{clinic['to bleed']}/")
     assert "left hip" in ana.inner_text("section[aria-labelledby=bleeds]")
+
+
+def test_a_use_of_factor_is_its_dose_and_its_reason(
+    ana: Any, server: str, clinic: Mapping[str, UUID]
+) -> None:
+    """Day and product are filled in; Enter saves from the list of reasons too."""
+    ana.goto(f"{server}/admin/patients/{clinic['to bleed']}/log/factor-uses/")
+    for name, text in (("product", "IDELVION"), ("iu", "3000")):
+        ana.fill(f"#{name}", text)
+    ana.select_option("#reason", "bleed")
+    looking.submit(ana)
+    ana.goto(f"{server}/admin/patients/{clinic['to bleed']}/")
+    hand = Hand(ana)
+    hand.click("a.btn:has-text('Record factor')")
+    assert ana.evaluate("document.activeElement.id") == "product"
+    assert ana.input_value("#product") == "IDELVION"
+    hand.press("Tab", *"3500", "Tab", "b")
+    hand.enter()
+    assert "Factor use saved." in ana.inner_text(".messagelist")
+    assert "3,500 IU" in ana.inner_text("table[aria-labelledby=list]")
+    assert (hand.clicks, hand.keys) == (1, 8)
 
 
 def test_a_dose_that_looks_odd_is_asked_about_and_one_more_key_keeps_it(
@@ -213,13 +257,32 @@ def test_every_page_of_the_day_is_two_keys_away(ana: Any, server: str) -> None:
     ana.keyboard.press("Escape")
 
 
-def test_a_dataset_is_four_clicks_to_its_preview(ana: Any, server: str) -> None:
+def test_a_dataset_is_four_clicks_away_from_today(ana: Any, server: str) -> None:
+    """The contract used last and today as cut-off are filled in, and the data set is there when the page is."""
+    ana.goto(f"{server}/admin/exports/")
+    ana.select_option("#contract", "sample-warranty")
+    click(ana, "button:has-text('Preview')")
+    click(ana, "button:has-text('Make the data set')")
     ana.goto(f"{server}/admin/today/")
-    clicks = click(ana, ".tabs a:has-text('Exports')")
-    ana.select_option("#contract", "sample-level")
-    clicks += 1
-    clicks += click(ana, "button:has-text('Preview')")
-    assert clicks <= 4 and "row" in ana.inner_text("main").lower()
+    hand = Hand(ana)
+    hand.click(".tabs a:has-text('Exports')")
+    assert ana.input_value("#contract") == "sample-warranty"
+    hand.click("button:has-text('Preview')")
+    assert "Preview:" in ana.inner_text("#ask ~ h3")
+    hand.click("button:has-text('Make the data set')")
+    with ana.expect_download() as started:
+        ana.click("tr[data-row] >> nth=0 >> a:has-text('Download CSV')")
+    hand.clicks += 1
+    assert started.value.path().read_bytes()[:2] == b"PK"
+    hand.takes(10)
+
+
+def test_the_ten_tasks_stand_in_the_documentation_as_they_were_counted() -> None:
+    """Each is counted by one of the browser tests."""
+    here = Path(__file__).parent
+    assert hands.table() in (here.parents[1] / "docs" / "ten-tasks.md").read_text(encoding="utf-8")
+    told = "".join(path.read_text(encoding="utf-8") for path in here.glob("test_*.py"))
+    assert [n for n in hands.TASKS if f".takes({n})" not in told] == []
 
 
 def test_today_is_light_and_asks_no_other_host(ana: Any, server: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from tests.browser import looking
 from tests.browser.conftest import STORIES, WATCH
+from tests.browser.hands import Hand
 
 LISTS = (
     "today/",
@@ -88,6 +89,7 @@ def test_a_wrong_password_says_so_and_moves_focus(chromium: Any, server: str, cl
 def test_signing_in_lands_on_today_in_order_and_counts_are_rows(open_browser: Callable[..., Any]):
     page = open_browser()
     assert urlsplit(page.url).path == "/admin/today/"
+    Hand(page).takes(1)
     headings = page.eval_on_selector_all("main h2[id]", "heads => heads.map(h => h.id)")
     order = ["alerts", "overdue", "expiring", "due", "closing"]
     assert headings == [code for code in order if code in headings]
@@ -112,8 +114,9 @@ def test_finding_a_patient_takes_a_key_and_the_code(
     page.goto(f"{server}/admin/patients/{clinic['referred']}/")
     code = page.inner_text("h1")
     page.goto(f"{server}/admin/today/")
-    page.keyboard.press("/")
-    page.keyboard.type(code)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"**/admin/patients/{clinic['referred']}/")
+    hand = Hand(page)
+    hand.press("/", *code[-5:])
+    hand.enter()
+    hand.takes(4)
     assert page.inner_text("h1") == code
+    assert page.inner_text(".head .pill") == "Screening"

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.browser import looking
+from tests.browser.hands import Hand
 
 TASK = "tr[data-row]:has(input[name=task])"
 
@@ -30,17 +31,19 @@ def page(open_browser: Callable[..., Any], server: str, clinic: Mapping[str, UUI
 
 def test_rows_are_selected_and_assigned_by_keys(page: Any) -> None:
     """j j x j x a, a name, Enter: two rows are Ana's, no mouse."""
-    before = tasks(assignee="ana")
-    for key in ("j", "j", "x", "j", "x"):
-        page.keyboard.press(key)
+    before, hand = tasks(assignee="ana"), Hand(page)
+    for walk in ("jj", "j"):
+        for key in walk:
+            page.keyboard.press(key)
+        hand.press("x")
     boxes = page.locator("input[name=task]:checked")
     assert boxes.count() == 2
     chosen = {UUID(value.partition(" ")[0]) for value in boxes.evaluate_all("all => all.map(b => b.value)")}
-    page.keyboard.press("a")
+    hand.press("a")
     assert page.evaluate("document.activeElement.id") == "assignee"
     page.keyboard.type("ana")
-    with page.expect_navigation():
-        page.keyboard.press("Enter")
+    hand.enter()
+    hand.takes(9)
     assert "2 tasks given to ana." in page.inner_text(".messagelist")
     assert tasks(assignee="ana") - before == chosen
 

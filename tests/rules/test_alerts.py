@@ -257,3 +257,75 @@ def test_the_order_in_which_results_are_recorded_changes_no_alert(told_of: Any, 
         orders.append([r._replace(recorded_at=moment(d, 12)) for r, d in zip(rows, days, strict=True)])
     first, second = ([*alerts(*o), *alerts(*o, rule="athn-aesi")] for o in orders)
     assert seen(first) == seen(second)
+
+
+class TestAnotherBaseline:
+    """ALT 41, ULN 45, against a baseline of 20 that is corrected to 22, or retracted, on day 12."""
+
+    hits = (alt(7, "41", uln="45"), alt(10, "42", uln="45"))
+    rise = hits[0]
+
+    @staticmethod
+    def base(value: str, reported: int = -8, status: str = "final") -> Any:
+        return result("ALT", -8, value, uln="45", status=status, recorded=reported, reported=reported)
+
+    def decided(self, *results: Any, acts: Any = (), on: int = 60) -> Any:
+        rows = [self.base("20"), *results]
+        return decide(history(results=rows, infusions=[infusion()], acts=list(acts)), on)
+
+    def alerts(self, *results: Any, acts: Any = ()) -> list[Alert]:
+        return [a for a in self.decided(*results, acts=acts).alerts if a.rule == "alt-rise"]
+
+    @pytest.mark.parametrize(
+        ("now", "told"),
+        [
+            (("22", 12, "corrected"), "was 20 when this fired, is 22 now"),
+            (("20", 12, "entered_in_error"), "no baseline; was 20 when this fired, was retracted since"),
+        ],
+    )
+    def test_an_open_alert_is_withdrawn_under_its_id_and_says_what_the_baseline_was(
+        self, now: Any, told: str
+    ) -> None:
+        (before,) = self.alerts(*self.hits)
+        assert (before.state, before.shown.baseline, len(before.hits)) == ("open", 20, 2)
+        (after,) = self.alerts(*self.hits, self.base(*now))
+        assert (after.id, after.state, after.superseded_evidence) == (before.id, "withdrawn", True)
+        assert (len(after.hits), after.shown.baseline, after.shown.arms) == (2, 20, before.shown.arms)
+        assert after.baseline_flag == told
+
+    def test_a_correction_under_which_it_still_fires_leaves_it_open(self) -> None:
+        (alert,) = self.alerts(self.rise, self.base("20.4", 12, "corrected"))
+        assert (alert.state, alert.superseded_evidence, alert.baseline_flag) == ("open", False, "")
+        assert str(alert.shown.baseline) == "20.4"
+
+    def test_at_exactly_twice_the_corrected_baseline_it_no_longer_fires(self) -> None:
+        (alert,) = self.alerts(self.rise, self.base("20.5", 12, "corrected"))
+        assert alert.state == "withdrawn"
+
+    def test_an_answered_one_stays_and_is_to_be_looked_at_again(self) -> None:
+        (before,) = self.alerts(self.rise)
+        first = answer(before, 9)
+        corrected = self.base("22", 12, "corrected")
+        decided = self.decided(self.rise, corrected, acts=[first])
+        (after,) = (a for a in decided.alerts if a.rule == "alt-rise")
+        assert (after.id, after.state, after.review_asked_on) == (before.id, "acknowledged", day(12))
+        assert [t.ended_as for t in decided.tasks if t.kind == "review"] == [None]
+        (done,) = self.alerts(self.rise, corrected, acts=[first, answer(before, 14)])
+        assert (done.state, done.review_done_on) == ("acknowledged", day(14))
+
+    def test_what_was_reported_after_the_correction_was_never_an_alert(self) -> None:
+        assert self.alerts(alt(13, "41", uln="45"), self.base("22", 12, "corrected")) == []
+        assert self.alerts(self.rise, self.base("22", -7, "corrected")) == []
+
+    def test_a_later_rise_that_stands_joins_and_keeps_the_alert_open(self) -> None:
+        corrected = self.base("22", 12, "corrected")
+        (alert,) = self.alerts(self.rise, alt(14, "50", uln="45"), corrected)
+        assert (alert.state, values(alert), str(alert.shown.value)) == ("open", ["41", "50"], "50")
+        assert alert.superseded_evidence
+
+    def test_the_order_of_recording_does_not_matter(self) -> None:
+        corrected = self.base("22", 12, "corrected")
+        late = alt(7, "41", recorded=30, uln="45")
+        late = replace(late, reported_at=moment(7, 11))
+        (one,), (other,) = self.alerts(self.rise, corrected), self.alerts(late, corrected)
+        assert (one.state, one.baseline_flag) == (other.state, other.baseline_flag)

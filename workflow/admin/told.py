@@ -36,6 +36,8 @@ def alert_why(alert: Mapping[str, Any]) -> str:
         text += "; preliminary, not confirmed"
     if alert.get("superseded_evidence"):
         text += f"; {_superseded(alert)}"
+    if alert.get("baseline_flag"):
+        text += f"; note on the baseline: {alert['baseline_flag']}"
     return text
 
 

@@ -119,11 +119,24 @@ def _first(scene: Scene, hit: Fired) -> ResultFact:
 
 def _flag(scene: Scene, episode: Episode) -> str:
     borrowed = any(borrows_uln(scene.trigger, hit.row, scene.base) for hit in episode.hits)
-    return "; ".join(filter(None, [scene.base.flag, BORROWED_ULN if borrowed else ""]))
+    changed = next((_change(hit.against.base, scene.base) for hit in episode.hits if hit.against), "")
+    return "; ".join(filter(None, [scene.base.flag, BORROWED_ULN if borrowed else "", changed]))
+
+
+def _change(was: Baseline, now: Baseline) -> str:
+    """Why a hit no longer stands though its own value did not change."""
+    if (was.value, was.comparator) == (now.value, now.comparator):
+        return "its ULN was another when this fired"
+    told = f"was {_told(was)} when this fired"
+    return f"{told}, is {_told(now)} now" if now.row else f"{told}, was retracted since"
+
+
+def _told(base: Baseline) -> str:
+    return f"{base.comparator}{base.value.normalize():f}" if base.value is not None else "none"
 
 
 def _hit(scene: Scene, seen: Fired) -> Hit:
-    row, base = seen.row, scene.base
+    row, base = seen.row, seen.against.base if seen.against else scene.base
     assert row.value is not None
     return Hit(
         fact=row.id,

@@ -127,7 +127,9 @@ def _asked_at(hit: Fired, answers: Sequence[Act], samples: Samples, fires: Told)
 
 
 def _changed(hit: Fired, answers: Sequence[Act], samples: Samples) -> Review | None:
-    """The last answer that saw another value than counts now, and the answer after it."""
+    """The last answer that saw another value or baseline than counts now, and the answer after it."""
+    if hit.against is not None:
+        return _moved(hit.against.learned_at, [a for a in answers if _lists(a, hit)])
     lineage = hit.row.lineage
     now = _content(samples.counting(lineage, samples.versions[lineage][-1].recorded_at))
     seen = [(a, _content(samples.counting(lineage, a.recorded_at))) for a in answers if _lists(a, hit)]
@@ -139,6 +141,13 @@ def _changed(hit: Fired, answers: Sequence[Act], samples: Samples) -> Review | N
         done = seen[index + 1][0].true_on if index + 1 < len(seen) else None
         return Review(since, done) if since else None
     return None
+
+
+def _moved(at: datetime, answers: Sequence[Act]) -> Review | None:
+    """The baseline changed at an instant, after which what was answered before is looked at again."""
+    if not answers or answers[0].recorded_at >= at:
+        return None
+    return Review(at, next((a.true_on for a in answers if a.recorded_at >= at), None))
 
 
 def _content(row: ResultFact | None) -> tuple[object, ...] | None:

@@ -3,7 +3,8 @@
 An episode runs from its first hit to the first final value on which no arm fires and that is at most the
 baseline or its own ULN. Without a baseline, later values without ULN cannot tell, so a clinician may end
 it. A value that fired and was corrected or retracted stays in its episode as superseded; where the
-corrected value is back, the episode ends there and a later rise is a new one.
+corrected value is back, the episode ends there and a later rise is a new one. A value that fired against a
+baseline which was corrected or retracted since stays as superseded too; it does not end its episode.
 """
 
 from __future__ import annotations
@@ -16,7 +17,15 @@ from uuid import UUID
 
 from workflow.rules.facts import Act, PatientFacts, ResultFact
 from workflow.rules.protocol import Trigger
-from workflow.rules.triggers import Baseline, Fired, back, fired, follow_up, follow_up_rows
+from workflow.rules.triggers import (
+    Baseline,
+    Fired,
+    back,
+    fired,
+    follow_up,
+    follow_up_rows,
+    former_baselines,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,19 @@ def _once(trigger: Trigger, facts: PatientFacts, base: Baseline, firing: set[UUI
         seen = fired(trigger, row, base)
         if seen.arms:
             found[row.lineage] = seen
+    for seen in _before_correction(trigger, facts, base):
+        if seen.row.lineage not in firing:
+            found.setdefault(seen.row.lineage, seen)
     return found
+
+
+def _before_correction(trigger: Trigger, facts: PatientFacts, base: Baseline) -> Iterator[Fired]:
+    """What fired against a baseline while that one still counted."""
+    for was in former_baselines(trigger, facts, base):
+        for row in (*former_rows(trigger, facts), *follow_up_rows(trigger.analyte, facts)):
+            seen = fired(trigger, row, was.base)
+            if seen.arms and (row.reported_at or row.collected_at) < was.until:
+                yield replace(seen, against=was)
 
 
 def _confirmed(readings: Sequence[Reading]) -> list[Reading]:
@@ -140,13 +161,20 @@ def _runs(readings: Iterable[Reading], base: Baseline, ends: Sequence[Act]) -> I
         if reading.hit:
             running = running or Episode()
             running.hits.append(reading.hit)
-        if running and reading.present and not reading.present.arms and back(reading.present.row, base):
+        if running and _over(reading, base):
             running.ended_on = reading.row.collected_on
             yield running
             running = None
     if running:
         running.ended_on = _said_over(running, ends)
         yield running
+
+
+def _over(reading: Reading, base: Baseline) -> bool:
+    """Is the value back, and was it so when the episode ran?"""
+    if reading.present is None or reading.present.arms or (reading.false and reading.false.against):
+        return False
+    return back(reading.present.row, base)
 
 
 def _said_over(episode: Episode, ends: Sequence[Act]) -> date | None:

@@ -9,8 +9,9 @@ follow-up: nobody can tell. What belongs to one episode is in `workflow.rules.ep
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from patients.rules.bounds import at_least, at_most, exceeds
@@ -40,10 +41,20 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True)
+class FormerBaseline:
+    """A baseline that counted `until` its correction or retraction was reported, which was recorded at `learned_at`."""
+
+    base: Baseline
+    until: datetime
+    learned_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Fired:
     """What a result does under a trigger: arms that fire, arms that cannot be evaluated and why.
 
-    `superseded`: it fired once and no longer does; `retracted`: because nothing is left of it.
+    `superseded`: it fired once and no longer does; `retracted`: because nothing is left of it. `against` is
+    the baseline it fired against, where that one counts no longer.
     """
 
     row: ResultFact
@@ -51,12 +62,16 @@ class Fired:
     unknown: tuple[str, ...]
     superseded: bool = False
     retracted: bool = False
+    against: FormerBaseline | None = None
 
 
 def baseline(trigger: Trigger, facts: PatientFacts) -> Baseline:
     """The last final value before the infusion, flagged when it is a bound or older than `baseline_days`."""
+    return _baseline(trigger, facts, facts.of(trigger.analyte))
+
+
+def _baseline(trigger: Trigger, facts: PatientFacts, rows: Iterable[ResultFact]) -> Baseline:
     assert facts.infusion is not None
-    rows = facts.of(trigger.analyte)
     before = [r for r in rows if r.final and r.value is not None and _before(r, facts)]
     if not before:
         return Baseline(None, NO_BASELINE)
@@ -66,6 +81,32 @@ def baseline(trigger: Trigger, facts: PatientFacts) -> Baseline:
     if last.comparator:
         flags.append(f"reported as {last.comparator}{last.value}")
     return Baseline(last, "; ".join(flags))
+
+
+def former_baselines(trigger: Trigger, facts: PatientFacts, base: Baseline) -> Iterator[FormerBaseline]:
+    """Other baselines than the present one that counted before a value was corrected or retracted."""
+    former = [r for r in facts.former if r.analyte == trigger.analyte and _before(r, facts)]
+    for row in former:
+        standing = [r for r in facts.of(trigger.analyte) if r.lineage != row.lineage]
+        after = [
+            r for r in (*former, *facts.of(trigger.analyte)) if r.lineage == row.lineage and _later(r, row)
+        ]
+        found = _baseline(trigger, facts, sorted([*standing, row], key=lambda r: (r.collected_at, r.id)))
+        if after and found.row is row and _says(row) != _says(base.row):
+            next_one = min(after, key=_counted_from)
+            yield FormerBaseline(found, _counted_from(next_one), next_one.recorded_at)
+
+
+def _later(row: ResultFact, than: ResultFact) -> bool:
+    return row.id != than.id and _counted_from(row) > _counted_from(than)
+
+
+def _counted_from(row: ResultFact) -> datetime:
+    return row.reported_at or row.recorded_at
+
+
+def _says(row: ResultFact | None) -> tuple[object, ...] | None:
+    return None if row is None else (row.value, row.comparator, row.reference_high)
 
 
 def fired(trigger: Trigger, row: ResultFact, base: Baseline) -> Fired:

@@ -56,7 +56,7 @@
 
   document.addEventListener('keydown', (e) => {
     if (e.key === 'Escape' && typing(e)) e.target.blur();
-    if (e.key === 'Enter' && e.target.matches('.bar select')) { e.preventDefault(); e.target.form.requestSubmit(); }
+    if (e.key === 'Enter' && e.target.matches('.bar select, .fast select')) { e.preventDefault(); e.target.form.requestSubmit(); }
     if (off() || keys?.open || typing(e) || e.ctrlKey || e.metaKey || e.altKey) return;
     const there = prefix && go[e.key];
     prefix = e.key === 'g';
