@@ -19,6 +19,7 @@ KINDS = (
     "export_ready",
     "intake_failed",
     "scheduler_silent",
+    "emergency_access",
 )
 RIDING = ("opening", "due", "overdue")
 """Reminders of a task's state: they ride in the digest, unless the person wants single mails."""

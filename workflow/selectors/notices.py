@@ -18,6 +18,7 @@ from workflow.models.notice import OPEN
 NOUNS = {
     "opening": "reminder", "due": "reminder", "overdue": "reminder", "escalation": "escalation",
     "alert": "safety alert or question of a colleague", "digest": "daily work list",
+    "emergency_access": "emergency access",
 }  # fmt: skip
 OTHER = "other notice"
 SERVER = "server: "

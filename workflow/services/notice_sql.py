@@ -31,6 +31,8 @@ _SO = f"""case
         select 1 from workflow_alert a where a.id = {_ABOUT}::uuid and a.state = 'open')
     when n.rule in ('override', 'override-escalation') then not {_ANSWERED} in ('confirm-override', 'void'))
     when n.rule = 'void' then not {_ANSWERED} = 'void')
+    when n.rule = 'emergency-escalation' then exists (
+        select 1 from patients_patientaccess e where e.id = {_ABOUT}::uuid and e.found = '')
     when n.kind = 'digest' then u.mail_digest
     else true end"""
 _JOINED = (
