@@ -87,7 +87,7 @@ def request_transaction(get_response: GetResponse) -> GetResponse:
 
 def _closed(request: HttpRequest) -> HttpResponse | None:
     """Refuses a method that the page's row in the access matrix does not name; the API says so itself."""
-    route = _route(request)
+    route, _ = _asked(request)
     if not route or request.path.startswith(("/api/", "/fhir/")) or matrix.names(route, request.method or ""):
         return None
     return HttpResponseNotAllowed(matrix.rows().get(matrix.row_of(route), {}))
@@ -100,11 +100,12 @@ def _refused(request: HttpRequest) -> HttpResponse | None:
     """
     if not request.user.is_authenticated:
         return None
-    route = _route(request)
+    route, kwargs = _asked(request)
     if settings.SECOND_FACTOR_REQUIRED and not factored(request):
         return _without_factor(request, route)
     if not route.startswith(OWN_ACCOUNT) and matrix.OPEN not in matrix.roles(route, request.method or ""):
-        principal = access.principal_of(request.user)
+        reads = matrix.read_patient(route, request.method or "", kwargs)
+        principal = access.principal_of(request.user, reads=reads)
         request.principal = principal  # type: ignore[attr-defined]
         access.enter(principal)
     pghistory.context(user=request.user.get_username()).__enter__()
@@ -119,11 +120,13 @@ def _without_factor(request: HttpRequest, route: str) -> HttpResponse | None:
     return redirect("mfa_index")
 
 
-def _route(request: HttpRequest) -> str:
+def _asked(request: HttpRequest) -> tuple[str, dict[str, Any]]:
+    """The route's name and the parameters of the address; "" where there is no such page."""
     try:
-        return resolve(request.path_info).view_name
+        match = resolve(request.path_info)
     except Resolver404:
-        return ""
+        return "", {}
+    return match.view_name, match.kwargs
 
 
 def _end_old_session(request: HttpRequest) -> None:
@@ -151,6 +154,7 @@ def _log_read(request: HttpRequest, response: HttpResponse, principal: access.Pr
     reads.log(
         at=timezone.now(), user=principal.user, route=match.view_name, method=request.method or "", subject=subject,
         named=[*asked, *reading.ids(content)], thing=thing, sites=principal.roles, status=response.status_code,
+        emergency=principal.emergency.id if principal.emergency else None,
     )  # fmt: skip
 
 

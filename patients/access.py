@@ -9,9 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -20,20 +20,49 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from django.utils import timezone
 
+from patients.matrix import EMERGENCY
 from patients.models import Membership, User
 
 APP, WORKER, PAYER = "daymark_app", "daymark_worker", "daymark_payer"
+OPENS_IN_EMERGENCY = "clinician"
+
+
+@dataclass(frozen=True, slots=True)
+class Emergency:
+    """A live emergency access: this person may read this record of another centre until then. `zone`: the reader's."""
+
+    id: UUID
+    patient: UUID
+    site: UUID
+    to_site: UUID
+    until: datetime
+    reason: str
+    zone: str
+
+
+class Context(NamedTuple):
+    """What PostgreSQL is told for the rest of a transaction. `shared`: the id of an emergency access, judged at `moment`."""
+
+    sites: str = ""
+    contracts: str = ""
+    role: str = APP
+    shared: str = ""
+    moment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person: roles per site, roles everywhere (an auditor without a site), and contracts."""
+    """A signed-in person: roles per site, roles everywhere (an auditor without a site), and contracts.
+
+    `emergency` is there only while the person reads the one record that it opens.
+    """
 
     user: UUID
     username: str
     roles: Mapping[UUID, frozenset[str]]
     everywhere: frozenset[str] = frozenset()
     contracts: frozenset[str] = frozenset()
+    emergency: Emergency | None = None
 
     @property
     def any_role(self) -> frozenset[str]:
@@ -50,17 +79,19 @@ class Principal:
 
     def at(self, site: UUID) -> frozenset[str]:
         """Roles held at one site."""
-        return self.roles.get(site, frozenset()) | self.everywhere
+        reads = {EMERGENCY} if self.emergency and self.emergency.site == site else set()
+        return self.roles.get(site, frozenset()) | self.everywhere | reads
 
     def sites(self) -> tuple[UUID, ...]:
         """Sites whose rows this person may reach."""
         return tuple(all_sites() if self.everywhere else sorted(self.roles))
 
 
-def principal_of(user: User) -> Principal:
+def principal_of(user: User, *, reads: UUID | None = None) -> Principal:
     """The person's roles in force on the site's own date, or in UTC where a role is of no site.
 
-    An inactive user has none; superuser alone gives none.
+    An inactive user has none; superuser alone gives none. `reads`: the one patient that a request asks to read,
+    for whom an emergency access counts while the person is a clinician where it was opened.
     """
     roles: dict[UUID, set[str]] = {}
     everywhere: set[str] = set()
@@ -73,7 +104,17 @@ def principal_of(user: User) -> Principal:
         else:
             roles.setdefault(row.site_id, set()).add(row.role)
     frozen = {site: frozenset(held) for site, held in roles.items()}
-    return Principal(user.pk, user.username, frozen, frozenset(everywhere), frozenset(contracts))
+    who = Principal(user.pk, user.username, frozen, frozenset(everywhere), frozenset(contracts))
+    found = _emergency(who, reads) if reads and OPENS_IN_EMERGENCY in who.any_role else None
+    return replace(who, emergency=found)
+
+
+def _emergency(who: Principal, patient: UUID) -> Emergency | None:
+    with connection.cursor() as cursor:
+        cursor.execute("select * from daymark_emergency(%s, %s, %s)", [who.user, patient, timezone.now()])
+        row = cursor.fetchone()
+    found = Emergency(*row) if row else None
+    return found if found and OPENS_IN_EMERGENCY in who.roles.get(found.to_site, ()) else None
 
 
 def _memberships(user: User) -> Iterable[Membership]:
@@ -104,14 +145,22 @@ def staff_of(sites: Iterable[UUID], roles: Iterable[str], *, today: date) -> lis
 
 
 def enter(principal: Principal) -> None:
-    """Opens the person's sites and contracts for the rest of the current transaction, in the role that fits."""
-    _put((_listed(principal.sites()), _listed(principal.contracts), PAYER if principal.pays_only else APP))
+    """Opens the person's sites and contracts for the rest of the current transaction, in the role that fits.
+
+    A live emergency access opens its one record for reading, too.
+    """
+    role = PAYER if principal.pays_only else APP
+    context = Context(_listed(principal.sites()), _listed(principal.contracts), role)
+    if principal.emergency:
+        moment = timezone.now().isoformat()
+        context = context._replace(shared=str(principal.emergency.id), moment=moment)
+    _put(context)
 
 
 def leave(principal: Principal) -> None:
     """Ends the role of a payer's analyst, for what is written down about a request after its answer."""
     if principal.pays_only:
-        _put(("", "", APP))
+        _put(Context())
 
 
 @contextmanager
@@ -119,7 +168,7 @@ def bookkeeping() -> Iterator[None]:
     """The role of the application without any site, for what a payer's request reads about itself."""
     with transaction.atomic():
         before = _current()
-        _put(("", "", APP))
+        _put(Context())
         yield
         _put(before)
 
@@ -129,7 +178,7 @@ def site_context(sites: Iterable[UUID], *, by: str) -> Iterator[None]:
     """Opens some sites for a task or command, in a transaction of its own; audit events name `by`."""
     with transaction.atomic(), pghistory.context(user=by):
         before = _current()
-        _put((_listed(sites), "", _acting(before[2])))
+        _put(Context(_listed(sites), role=_acting(before.role)))
         yield
         _put(before)
 
@@ -149,7 +198,7 @@ def snapshot(sites: Iterable[UUID]) -> Iterator[None]:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("set transaction isolation level repeatable read, read only")
-        _put((_listed(sites), "", _acting(_current()[2])))
+        _put(Context(_listed(sites), role=_acting(_current().role)))
         yield
 
 
@@ -163,7 +212,7 @@ def payer_context(contracts: Iterable[str]) -> Iterator[None]:
     """What is released to the payers of some contracts, read as the role that sees nothing else."""
     with transaction.atomic():
         before = _current()
-        _put(("", _listed(contracts), PAYER))
+        _put(Context(contracts=_listed(contracts), role=PAYER))
         yield
         _put(before)
 
@@ -174,10 +223,10 @@ def as_worker() -> Iterator[None]:
 
     The other roles test each row for its site, which the planner takes for the better index.
     """
-    sites, contracts, role = _current()
-    _put((sites, contracts, WORKER))
+    before = _current()
+    _put(before._replace(role=WORKER))
     yield
-    _put((sites, contracts, role))
+    _put(before)
 
 
 def all_sites() -> list[UUID]:
@@ -187,36 +236,45 @@ def all_sites() -> list[UUID]:
         return list(cursor.fetchone()[0] or [])
 
 
+def zone_of(site: UUID) -> str:
+    """The time zone of any site, whatever the context."""
+    with connection.cursor() as cursor:
+        cursor.execute("select daymark_zone_of(%s)", [site])
+        return str(cursor.fetchone()[0])
+
+
 def open_site(site: UUID) -> None:
     """Adds a site that is just being made to the current context."""
-    sites, contracts, role = _current()
-    _put((_listed({*filter(None, sites.split(",")), site}), contracts, role))
+    before = _current()
+    _put(before._replace(sites=_listed({*filter(None, before.sites.split(",")), site})))
 
 
 def _listed(values: Iterable[UUID | str]) -> str:
     return ",".join(sorted(map(str, values)))
 
 
-def _put(context: tuple[str, str, str]) -> None:
-    """Sites, contracts and role of the rest of the transaction."""
+def _put(context: Context) -> None:
+    """The context of the rest of the transaction."""
     if not connection.in_atomic_block:
         raise RuntimeError("Site context lives in a transaction; open one first.")
     with connection.cursor() as cursor:
         cursor.execute(
             "select set_config('daymark.sites', %s, true), set_config('daymark.contracts', %s, true),"
-            " set_config('role', %s, true)",
+            " set_config('role', %s, true), set_config('daymark.shared', %s, true),"
+            " set_config('daymark.moment', %s, true)",
             context,
         )
 
 
-def _current() -> tuple[str, str, str]:
+def _current() -> Context:
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(current_setting('daymark.sites', true), ''),"
-            " coalesce(current_setting('daymark.contracts', true), ''), current_setting('role')"
+            " coalesce(current_setting('daymark.contracts', true), ''), current_setting('role'),"
+            " coalesce(current_setting('daymark.shared', true), ''),"
+            " coalesce(current_setting('daymark.moment', true), '')"
         )
-        found: tuple[str, str, str] = cursor.fetchone()
-        return found
+        return Context(*cursor.fetchone())
 
 
 @contextmanager

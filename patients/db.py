@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from psycopg import sql
 
-from patients import custody, guards, sign_outs, worker_rights
+from patients import custody, emergency, guards, sign_outs, worker_rights
 from patients.models.audit import SealedEvent, SealedRow
-from patients.models.base import FactRow
+from patients.models.base import FactRow, PatientRow
 
 ROOMS = ("patients", "workflow", "outcomes")
 ROLES = ("daymark_app", "daymark_worker", "daymark_payer")
@@ -35,6 +35,13 @@ INSERT_ONLY = (
 READ_ONLY = ("patients.eventshape", "patients.erasedevent", "patients.erasure")
 KEPT = ("patients.erasedevent", "patients.erasure")
 """`READ_ONLY` tables are written by functions of the owner only, and of these no row is ever changed."""
+NO_PART_OF_THE_RECORD = (
+    "workflow.feedentry",
+    "outcomes.subjectcode",
+    "outcomes.datasetrows",
+    "outcomes.figurerow",
+)
+"""Tables about patients whose rows an emergency access does not open: they serve the centre, not the care."""
 NOT_BY_SITE = (
     "patients.membership",
     "patients.membershipsealedevent",
@@ -43,7 +50,6 @@ NOT_BY_SITE = (
 )
 """Tables that name a site and hold no patient data: they are read to find out which sites a person may reach."""
 SITES = "(select string_to_array(nullif(current_setting('daymark.sites', true), ''), ',')::uuid[])"
-SHARED = "(select string_to_array(nullif(current_setting('daymark.shared', true), ''), ',')::uuid[])"
 CONTRACTS = "(select string_to_array(nullif(current_setting('daymark.contracts', true), ''), ','))"
 PAYER_SEES = {
     "outcomes.publication": "contract",
@@ -141,7 +147,17 @@ def secure(before: guards.Columns | None = None) -> None:
     the sealed tables before these migrations (default: as they are now).
     """
     known = guards.sealed_columns() if before is None else before
-    _run([FUNCTIONS, guards.FUNCTIONS, sign_outs.FUNCTIONS, sign_outs.TRIGGERS, *_foreign_grants()])
+    _run(
+        [
+            FUNCTIONS,
+            emergency.FUNCTIONS,
+            *emergency.RIGHTS,
+            guards.FUNCTIONS,
+            sign_outs.FUNCTIONS,
+            sign_outs.TRIGGERS,
+            *_foreign_grants(),
+        ]
+    )
     for model in _models():
         with transaction.atomic():
             _run([*_grants(model), *_policies(model), *_custody(model), *_guards(model, known)])
@@ -213,6 +229,8 @@ def _grants(model: type[models.Model]) -> list[str]:
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
         allowed = "select, insert, update"
+    elif model._meta.label_lower == "patients.patientaccess":
+        allowed = f"select, update ({emergency.OWN_COLUMNS})"
     label = model._meta.label_lower
     payer = [f'grant select on "{table}" to daymark_payer'] if label in PAYER_SEES else []
     return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',
@@ -221,7 +239,32 @@ def _grants(model: type[models.Model]) -> list[str]:
 
 
 def _policies(model: type[models.Model]) -> list[str]:
-    return [*_site_policies(model), *_shared_policies(model)]
+    return [*_site_policies(model), *_emergency_policies(model), *_shared_policies(model)]
+
+
+def _emergency_policies(model: type[models.Model]) -> list[str]:
+    """What emergency access opens for reading: one record, and the centre's settings by which it is judged.
+
+    The access itself is seen at both centres.
+    """
+    label, table = model._meta.label_lower, model._meta.db_table
+    if label == "patients.patientaccess":
+        theirs = f'"to_site_id" = any ({SITES}::uuid[])'
+        return _policy(table, "asker", "all", "daymark_app", theirs, theirs)
+    opened = _opened(model)
+    return _policy(table, "shared", "select", "daymark_app", opened, "") if opened else []
+
+
+def _opened(model: type[models.Model]) -> str:
+    label = model._meta.label_lower
+    if label in ("patients.site", "patients.sitesetting"):
+        return f'"{_site_column(model)}" = {emergency.SITE}'
+    if label == "patients.patient":
+        return f'"id" = {emergency.PATIENT}'
+    of_record = issubclass(model, PatientRow) or label == "patients.quarantineitem"
+    if of_record and label not in NO_PART_OF_THE_RECORD:
+        return f'"patient_id" = {emergency.PATIENT}'
+    return ""
 
 
 def _shared_policies(model: type[models.Model]) -> list[str]:
@@ -245,16 +288,13 @@ def _site_policies(model: type[models.Model]) -> list[str]:
     if not column:
         return []
     own = f'"{column}" = any ({SITES}::uuid[])'
-    shared = f' or "patient_id" = any ({SHARED}::uuid[])' if _has(model, "patient") else ""
     statements = [
         f'alter table "{table}" enable row level security',
-        *(f'drop policy if exists {old} on "{table}"' for old in ("worker", "worker_writes")),
+        *(f'drop policy if exists {old} on "{table}"' for old in ("worker", "worker_writes", "shared")),
         *_policy(table, "custodian", "all", "daymark_app", own, own),
     ]
     if unowned := OF_NO_SITE.get(model._meta.label_lower):
         statements += _policy(table, "of_no_site", "all", "daymark_app", unowned, unowned)
-    if shared:
-        statements += _policy(table, "shared", "select", "daymark_app", shared.removeprefix(" or "), "")
     for verb in worker_rights.verbs(model._meta.label_lower):
         seen, made = ("", "true") if verb == "insert" else ("true", "true" if verb == "update" else "")
         statements += _policy(table, f"worker_{verb}", verb, "daymark_worker", seen, made)

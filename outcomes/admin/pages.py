@@ -27,7 +27,7 @@ from outcomes.admin.void_page import void_page
 from outcomes.data import contracts
 from outcomes.selectors.status import status_of
 from outcomes.selectors.versions import milestones
-from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
+from patients.admin.roles import OPENS_ADMIN, READS, SITE_ADMIN, holds, require
 from patients.models import Patient
 from workflow import data as files
 from workflow.admin import desk_view
@@ -67,7 +67,7 @@ def rules(request: HttpRequest) -> HttpResponse:
 
 def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     """One patient: header, pathway, gates and window until Day 0, plots after it, alerts, tasks, history."""
-    row = visible(request, patient, CARE)
+    row = visible(request, patient, READS)
     known, now = history(patient), timezone.now()
     today = local_date(now, known.timezone)
     result = decided(known, as_of=today)

@@ -11,10 +11,16 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
 from patients.access import Principal, principal_of
+from patients.matrix import EMERGENCY
 
 OPENS_ADMIN = frozenset({"coordinator", "clinician", "site_admin"})
 CARE = frozenset({"coordinator", "clinician"})
+CLINICIAN = frozenset({"clinician"})
 SITE_ADMIN = frozenset({"site_admin"})
+CUSTODIANS = CLINICIAN | SITE_ADMIN
+"""Who hears that a record of the centre was opened in an emergency."""
+READS = CARE | {EMERGENCY}
+"""Who reads a record: those who care for the patient, and whoever has opened it in an emergency."""
 
 
 def principal(request: HttpRequest) -> Principal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pghistory
 from django.conf import settings
@@ -12,7 +13,7 @@ from knox.auth import TokenAuthentication
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.request import Request
 
-from patients import access
+from patients import access, matrix
 
 
 class BearerToken(TokenAuthentication):
@@ -21,11 +22,16 @@ class BearerToken(TokenAuthentication):
     def authenticate(self, request: Request) -> Any:
         found = super().authenticate(request)
         if found is not None:
-            principal = access.principal_of(found[0])
+            principal = access.principal_of(found[0], reads=_read(request._request))
             access.enter(principal)
             request._request.principal = principal  # type: ignore[attr-defined]
             pghistory.context(user=principal.username).__enter__()
         return found
+
+
+def _read(request: HttpRequest) -> UUID | None:
+    match = request.resolver_match
+    return matrix.read_patient(match.view_name, request.method or "", match.kwargs) if match else None
 
 
 class SignedInSession(SessionAuthentication):

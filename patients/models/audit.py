@@ -40,7 +40,8 @@ class SealedRow(models.Model):
 class ReadLog(SealedRow):
     """Who read patient data: one row per answered request, in the same transaction as the reading.
 
-    `patients` are those that the answer names; `subject` is the object that was asked for.
+    `patients` are those that the answer names; `subject` is the object that was asked for; `emergency` the
+    emergency access by which it was read, if any.
     """
 
     at = models.DateTimeField()
@@ -51,11 +52,15 @@ class ReadLog(SealedRow):
     patients = ArrayField(models.UUIDField(), default=list)
     sites = models.JSONField(default=list)
     status = models.PositiveSmallIntegerField()
+    emergency = models.UUIDField(null=True)
 
     class Meta:
         indexes = [
             models.Index(fields=["at"]),
             models.Index(fields=["user_id", "at"]),
+            models.Index(
+                fields=["emergency"], condition=models.Q(emergency__isnull=False), name="readlog_emergency"
+            ),
             GinIndex(fields=["patients"], name="readlog_patients"),
         ]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pghistory
 from django.db import models
 
@@ -42,16 +44,55 @@ class Patient(Identified):
         return self.code
 
 
+@pghistory.track(*tracked())
 class PatientAccess(Identified):
-    """A second site that shares a patient (hub and spoke) for a time. Reserved in the access policies."""
+    """Emergency access: one person of another centre reads one record, from an instant to an instant.
+
+    `site` is the custodian, `to_site` the centre of the person. Code of the patient, username and name of the
+    centre are as they were then, because neither side sees the other's rows. Rows are never changed but for an
+    early end and for the custodian's review, `found` "right" or "not-right" with words.
+    """
 
     patient = models.ForeignKey(Patient, on_delete=models.PROTECT, related_name="+")
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="+")
-    from_on = models.DateField()
-    to_on = models.DateField(null=True, blank=True)
+    to_site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey("patients.User", on_delete=models.PROTECT, related_name="+")
+    by = models.CharField(max_length=150)
+    place = models.CharField(max_length=200)
+    code = models.CharField(max_length=48)
+    reason = models.TextField()
+    from_at = models.DateTimeField()
+    to_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=150, blank=True)
+    found = models.CharField(max_length=12, blank=True)
+    review = models.TextField(blank=True)
+    reviewed_at = models.DateTimeField(null=True)
+    reviewed_by = models.CharField(max_length=150, blank=True)
+
+    class Meta:
+        constraints = [
+            one_of("found", ("", "right", "not-right"), "patient_access_found"),
+            models.CheckConstraint(
+                condition=models.Q(found="", reviewed_at__isnull=True, review="")
+                | ~models.Q(found="") & models.Q(reviewed_at__isnull=False) & ~models.Q(review=""),
+                name="patient_access_review",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(
+                    to_at__gt=models.F("from_at"), to_at__lte=models.F("from_at") + timedelta(hours=1)
+                ),
+                name="patient_access_time",
+            ),
+            models.CheckConstraint(condition=~models.Q(reason=""), name="patient_access_reason"),
+        ]
+        indexes = [
+            models.Index(fields=["person", "patient", "to_at"], name="patient_access_live"),
+            models.Index(fields=["from_at"], condition=models.Q(found=""), name="patient_access_open"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.from_on}"
+        return f"{self.by} {self.code}"
 
 
 @pghistory.track(*tracked())

@@ -17,7 +17,7 @@ from tests.api.conftest import person
 from tests.api.test_facts import GOOD
 
 FACTS = tuple(GOOD)
-REFERENCES = {"site", "source", "supersedes", "alert", "patient", "second_person", "assignee"}
+REFERENCES = {"site", "source", "supersedes", "alert", "patient", "second_person", "assignee", "from_site"}
 """Names of fields that mean another object; policies, pathways and contracts are no secret."""
 WORDS = {(f"patients/{{patient}}/{kind}/", "source") for kind in (*FACTS, "results")}
 WORDS |= {("patients/{patient}/bleeds/", "site")}
@@ -47,6 +47,10 @@ def bodies(place: Place) -> Iterator[tuple[str, str, Any, Any, dict[str, Any]]]:
     yield "api:table-mappings", "source", "canary-lab", "zanary-lab", MAPPING
     yield "api:exports", "site", "canary-north", "zanary-north", {"contract": "sample-level"}
     yield "api:transfers", "site", "canary-north", "zanary-north", {"word": "a-word-of-nobody", "mrn": "X"}
+    unfit = {"mrn": "nobody", "birth_date": "1931-12-29", "reason": "x"}
+    yield "api:emergencies", "site", "canary-north", "zanary-north", unfit
+    known = {"code": "canary-north-0001", "birth_date": "1931-12-29", "reason": "x"}
+    yield "api:emergencies", "from_site", "canary-north", "zanary-north", known
     yield "api:feeds", "site", "canary-north", "zanary-north", {}
     yield "api:task-assign", "assignee", place.world.user("coordinator").username, "zoordinator", {}
     yield (
@@ -81,6 +85,7 @@ def _kwargs(place: Place, name: str) -> dict[str, Any]:
         "api:exports",
         "api:feeds",
         "api:transfers",
+        "api:emergencies",
     ):
         return {}
     if name == "api:quarantine-resolve":

@@ -28,6 +28,7 @@ ELSEWHERE = {"admin:notice", "feed", "mail-unsubscribe"}
 OWNED = {"api:feed", "api:import", "api:import-items", "api:import-errors"}
 """What one person owns: to others of the role it is not there."""
 NOT_THERE = {"api:infusion-override-confirm", "api:milestone-version", "admin:views", "admin:erasures"}
+NOT_THERE |= {"admin:emergency-reviews"}
 """What this patient has none of, and what is named in the body; its own tests ask for it."""
 BODIES = {"api:milestone-attest": {"password": PASSWORD}}
 OUT = ("anonymous", "inactive")

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 from uuid import UUID
 
@@ -38,7 +39,7 @@ from tests.factories import lab
 from tests.factories.messages import oru
 from tests.factories.people import PASSWORD, make_site, make_staff
 from workflow.models import Alert, Infusion, Notice, SiteTask, TaskDue
-from workflow.services import desk, undelivered
+from workflow.services import desk, emergency, undelivered
 
 WORD = "canary"
 SITE_ROLES = ("coordinator", "clinician", "lab_importer", "auditor", "site_admin")
@@ -175,7 +176,15 @@ def make() -> Place:
     _exports(world, place)
     _addresses(place)
     _elsewhere(world, place)
+    place.things["access"] = _opened_elsewhere(world)
     return place
+
+
+def _opened_elsewhere(world: World) -> UUID:
+    """Somebody at south reads the record by emergency access: nobody else there learns of it."""
+    who = access.principal_of(make_staff(world.south, "clinician", "sam"))
+    named = {"site": "canary-north", "mrn": "CANARY-1", "birth_date": date(1931, 12, 29)}
+    return emergency.open_record(who=who, fields={**named, "reason": "canary emergency"}).pk
 
 
 def _elsewhere(world: World, place: Place) -> None:

@@ -326,6 +326,6 @@ class TestAnotherBaseline:
     def test_the_order_of_recording_does_not_matter(self) -> None:
         corrected = self.base("22", 12, "corrected")
         late = alt(7, "41", recorded=30, uln="45")
-        late = replace(late, reported_at=moment(7, 11))
+        late = late._replace(reported_at=moment(7, 11))
         (one,), (other,) = self.alerts(self.rise, corrected), self.alerts(late, corrected)
         assert (one.state, one.baseline_flag) == (other.state, other.baseline_flag)

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from patients.admin.roles import SITE_ADMIN, require, sites_of
+from patients.admin.roles import CLINICIAN, SITE_ADMIN, require, sites_of
 from patients.errors import DomainError, Fault, Invalid
 from patients.models import Erasure, Patient, Site
 from patients.services.shapes import checked
@@ -20,8 +20,6 @@ from workflow.admin.frame import faults_of, page, uuid_or_404, visible
 from workflow.admin.intake_frame import by_field, shown, summary
 from workflow.models import Act
 from workflow.services import custody, shapes
-
-CLINICIAN = frozenset({"clinician"})
 
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:

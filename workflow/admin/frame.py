@@ -10,7 +10,7 @@ from django.contrib import admin
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from patients.admin.roles import require
+from patients.admin.roles import principal, require
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Patient
 
@@ -18,8 +18,9 @@ from patients.models import Patient
 def page(
     request: HttpRequest, template: str, title: str, /, http_status: int = 200, **context: Any
 ) -> HttpResponse:
-    """One own page in the admin's frame."""
-    values = {**admin.site.each_context(request), "own_page": True, "title": title, **context}
+    """One own page in the admin's frame. `emergency`: the access by which a record of another centre is shown."""
+    frame = {"own_page": True, "title": title, "emergency": principal(request).emergency}
+    values = {**admin.site.each_context(request), **frame, **context}
     return TemplateResponse(request, template, values, status=http_status)
 
 

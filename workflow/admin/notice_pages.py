@@ -11,7 +11,7 @@ from django.urls import URLPattern, path
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from patients.admin.roles import CARE, OPENS_ADMIN, holds, require, sites_of
+from patients.admin.roles import CARE, CUSTODIANS, OPENS_ADMIN, holds, require, sites_of
 from patients.errors import DomainError, Invalid, NotFound
 from patients.services import mail
 from workflow.admin.frame import faults_of, page
@@ -33,6 +33,8 @@ def open_notice(request: HttpRequest, notice: UUID) -> HttpResponseRedirect:
     """From a mail to what it is about; to the start page where that cannot be shown to this person."""
     require(request, OPENS_ADMIN)
     row = Notice.objects.filter(pk=notice).first()
+    if row is not None and row.key.startswith("emergency:") and holds(request, CUSTODIANS, site=row.site_id):
+        return redirect("admin:emergency-reviews")
     if row is None or not holds(request, CARE, site=row.site_id):
         return redirect("admin:index")
     if row.patient_id is not None:

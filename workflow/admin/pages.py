@@ -16,7 +16,7 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
-from patients.admin.roles import CARE, OPENS_ADMIN, SITE_ADMIN, holds, require
+from patients.admin.roles import CARE, CLINICIAN, CUSTODIANS, OPENS_ADMIN, SITE_ADMIN, holds, require
 from patients.errors import DomainError, Fault
 from patients.models import Patient
 from patients.rules.words import analyte, counted
@@ -56,6 +56,8 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         ("rules", "Rules", OPENS_ADMIN),
         ("records", "Records", OPENS_ADMIN),
         ("audit", "Audit", OPENS_ADMIN),
+        ("emergency", "Emergency access", CLINICIAN),
+        ("emergency-reviews", "Emergency reviews", CUSTODIANS),
         ("erasures", "Deletions", SITE_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
@@ -91,7 +93,7 @@ def patients(request: HttpRequest) -> HttpResponse:
     more = found[PER_PAGE - 1].code if len(found) > PER_PAGE else ""
     return page(
         request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more,
-        takes_over=holds(request, {"clinician"}),
+        clinician=holds(request, CLINICIAN),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path
 from django.utils import timezone
 
-from patients.admin.roles import CARE
+from patients.admin.roles import READS
 from patients.rules.words import ANALYTES, analyte
 from workflow.admin.frame import page, visible
 from workflow.admin.intake_frame import asked, number_of, pages_of
@@ -30,7 +30,7 @@ def urls(site: admin.AdminSite) -> list[URLPattern]:
 
 def values_page(request: HttpRequest, patient: UUID) -> HttpResponse:
     """Results by collection, newest first; of one analyte where the address names it."""
-    row = visible(request, patient, CARE)
+    row = visible(request, patient, READS)
     everything, only, number = history(patient), asked(request, "analyte"), number_of(request)
     today = local_date(timezone.now(), everything.timezone)
     counting = {r.id for r in known(everything, as_of=today).results}

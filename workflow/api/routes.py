@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from workflow.api import acts, audit, bookings, custody, desk, feeds, imports, infusions, results, worklist
+from workflow.api import (
+    acts,
+    audit,
+    bookings,
+    custody,
+    desk,
+    emergencies,
+    feeds,
+    imports,
+    infusions,
+    results,
+    worklist,
+)
 from workflow.api.facts import fact_views
 
 PATIENT = "patients/<uuid:patient>"
@@ -20,6 +32,9 @@ routes = [
     path("transfers/", custody.Transfers.as_view(), name="transfers"),
     path(f"{PATIENT}/erase/", custody.Erase.as_view(), name="erase"),
     path(f"{PATIENT}/erase/confirm/", custody.EraseConfirm.as_view(), name="erase-confirm"),
+    path("emergencies/", emergencies.Emergencies.as_view(), name="emergencies"),
+    path("emergencies/<uuid:access>/end/", emergencies.EmergencyEnd.as_view(), name="emergency-end"),
+    path("emergencies/<uuid:access>/review/", emergencies.EmergencyReview.as_view(), name="emergency-review"),
     path(f"{PATIENT}/reads/", audit.PatientReads.as_view(), name="patient-reads"),
     path(f"{PATIENT}/results/", results.Results.as_view(), name="results"),
     path("results/<uuid:result>/versions/", results.Versions.as_view(), name="result-versions"),

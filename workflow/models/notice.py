@@ -20,6 +20,7 @@ KINDS = (
     "intake_failed",
     "scheduler_silent",
     "password_reset",
+    "emergency_access",
 )
 RIDING = ("opening", "due", "overdue")
 """Reminders of a task's state: they ride in the digest, unless the person wants single mails."""

@@ -30,13 +30,15 @@ class Reminder:
 class ReminderFile:
     """`days`: whole days after the window closed, by the role that then hears of the task.
 
-    An escalation that could not be told in `tells_for_days` is history, and is told no more.
+    An escalation that could not be told in `tells_for_days` is history, and is told no more. `review_days`: days
+    after which somebody else hears of an emergency access that nobody has reviewed (0 in version 1, which knew none).
     """
 
     release: Release
     days: Mapping[str, int]
     tells_for_days: int
     second_person_hours: int
+    review_days: int = 0
 
 
 def reminder(task: Task, today: date) -> Reminder | None:
@@ -92,12 +94,14 @@ def parse_reminders(data: Mapping[str, Any]) -> tuple[ReminderFile | None, list[
     node = Node(data, "", faults)
     release = parse_release(node)
     tasks, alerts = node.table_at("tasks"), node.table_at("alerts")
+    reviews = node.table_at("emergency_access") if node.has("emergency_access") else None
     file = ReminderFile(
         release=release,
         days={role: tasks.whole(f"{role}_days") for role in ROLES},
         tells_for_days=tasks.whole("tells_for_days"),
         second_person_hours=alerts.whole("second_person_hours"),
+        review_days=reviews.whole("review_days") if reviews else 0,
     )
-    for part in (tasks, alerts, node):
+    for part in filter(None, (tasks, alerts, reviews, node)):
         part.close()
     return (None if faults else file), faults

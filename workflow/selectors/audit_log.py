@@ -25,7 +25,7 @@ OWN = frozenset({"coordinator", "clinician"})
 COUNTED = 10_000
 """Lists are counted up to here."""
 EVENT = ("id", "at", "table", "change", "object", "patient", "site", "by", "request", "digest")
-READ = ("id", "at", "by", "route", "method", "subject", "patients", "status")
+READ = ("id", "at", "by", "route", "method", "subject", "patients", "status", "emergency")
 REFUSAL = ("id", "at", "by", "kind", "route", "method", "subject", "status")
 
 
@@ -143,9 +143,11 @@ def reads(scope: Scope, wanted: Wanted) -> Rows:
     if wanted.patient:
         conditions.append("(r.patients @> array[%(w_patient)s]::uuid[] or r.subject = %(w_patient)s::text)")
     named = (
-        "r.patients" if scope.all else "array(select unnest(r.patients) intersect select unnest(%(seen)s))"
+        "r.patients"
+        if scope.all
+        else "array(select unnest(r.patients) intersect select unnest(%(seen)s::uuid[]))"
     )
-    columns = f"r.id, r.at, coalesce(u.username, '') as by, r.route, r.method, r.subject, {named} as patients, r.status"
+    columns = f"r.id, r.at, coalesce(u.username, '') as by, r.route, r.method, r.subject, {named} as patients, r.status, r.emergency"
     return _logged("patients_readlog", columns, READ, conditions, scope, wanted)
 
 
@@ -182,15 +184,15 @@ def _seen(scope: Scope) -> dict[str, list[UUID]]:
 
 
 def read_by_whom(patient: UUID) -> list[dict[str, Any]]:
-    """Who has seen this patient: per person how often, first and last, and through which routes. One query."""
+    """Who has seen this patient: per person how often (`emergency`: by emergency access), when and where. One query."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(u.username, ''), coalesce(u.first_name || ' ' || u.last_name, ''), count(*), min(r.at), max(r.at),"
-            " array_agg(distinct r.route order by r.route) from patients_readlog r"
+            " array_agg(distinct r.route order by r.route), count(r.emergency) from patients_readlog r"
             " left join patients_user u on u.id = r.user_id"
             " where r.patients @> array[%(patient)s]::uuid[] or r.subject = %(patient)s::text"
             " group by 1, 2 order by max(r.at) desc",
             {"patient": patient},
         )
-        names = ("by", "name", "count", "first", "last", "routes")
+        names = ("by", "name", "count", "first", "last", "routes", "emergency")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

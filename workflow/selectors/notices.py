@@ -19,6 +19,7 @@ NOUNS = {
     "opening": "reminder", "due": "reminder", "overdue": "reminder", "escalation": "escalation",
     "alert": "safety alert or question of a colleague", "digest": "daily work list",
     "password_reset": "link to a new password",
+    "emergency_access": "emergency access",
 }  # fmt: skip
 OTHER = "other notice"
 SERVER = "server: "

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from patients.access import staff_at
+from patients.access import staff_at, zone_of
 from patients.ids import new_id
-from patients.models import Inbound, Site, User
+from patients.models import Inbound, PatientAccess, Site, User
 from workflow.models import Notice, Pathway
 from workflow.selectors.decisions import local_date
 
@@ -18,6 +18,8 @@ ALERT_ROLES = ("coordinator", "clinician")
 FALLBACK = ("site_admin",)
 IMPORT_ROLES = ("coordinator",)
 SILENT = "scheduler_silent"
+CUSTODIANS = ("clinician", "site_admin")
+REVIEWERS = ("clinician", "site_admin", "auditor")
 
 
 def alert_notices(
@@ -100,6 +102,22 @@ def scheduler_silent(*, since: datetime, at: datetime) -> None:
     _enter(_plain(SILENT, "scheduler", site.pk, pk, at, occurrence) for pk, site in people.items())
 
 
+def emergency_access(access: PatientAccess, *, at: datetime) -> None:
+    """Tells clinicians and administrators of the custodian, at once, that one of its records was opened elsewhere."""
+    _enter_access(access, "emergency_access", "emergency_access", CUSTODIANS, at)
+
+
+def emergency_unreviewed(access: PatientAccess, *, at: datetime) -> None:
+    """Tells the same people and the centre's auditors, once, that nobody has reviewed it."""
+    _enter_access(access, "escalation", "emergency-escalation", REVIEWERS, at)
+
+
+def _enter_access(access: PatientAccess, kind: str, rule: str, roles: Iterable[str], at: datetime) -> None:
+    key, today = f"emergency:{access.pk}", local_date(at, zone_of(access.site_id))
+    people = _reached(staff_at(access.site_id, roles, today=today))
+    _enter(_plain(kind, key, access.site_id, p.pk, at, rule=rule, urgency=0) for p in people)
+
+
 def _reached(people: Iterable[User]) -> list[User]:
     return [person for person in people if person.email]
 
@@ -108,11 +126,14 @@ def _enter(rows: Iterable[Notice]) -> None:
     Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def _plain(kind: str, key: str, site: UUID, recipient: UUID, at: datetime, occurrence: str = "1") -> Notice:
-    """A notice about no patient."""
+def _plain(
+    kind: str, key: str, site: UUID, recipient: UUID, at: datetime, occurrence: str = "1", *,
+    rule: str = "", urgency: int = 1,
+) -> Notice:  # fmt: skip
+    """A notice that names no patient."""
     return Notice(
-        id=new_id(), site_id=site, key=key, kind=kind, rule=kind, occurrence=occurrence, recipient_id=recipient,
-        due_at=at, created_at=at, next_try_at=at,
+        id=new_id(), site_id=site, key=key, kind=kind, rule=rule or kind, occurrence=occurrence, recipient_id=recipient,
+        urgency=urgency, due_at=at, created_at=at, next_try_at=at,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from workflow.models import Notice
 from workflow.models.notice import RIDING
 from workflow.rules.second_person import CONFIRM_HOURS
 
-OWN_WORDS = ("override", "override-escalation", "void", "alert-escalation")
+OWN_WORDS = ("override", "override-escalation", "void", "alert-escalation", "emergency-escalation")
 """Rules whose mail says something else than others of their kind."""
 PREFERENCES = "/admin/me/mail/"
 ACTIONS = {
@@ -31,6 +31,7 @@ ACTIONS = {
     "scheduler_silent": "Open Daymark",
     "export_ready": "Open your exports",
     "password_reset": "Set a new password",
+    "emergency_access": "See what was opened and why",
 }
 
 
@@ -80,6 +81,7 @@ def _context(notice: Notice) -> dict[str, Any]:
         "day": date.fromisoformat(told["on"]) if told else None,
         "hours": data.reminders().second_person_hours,
         "confirm_hours": CONFIRM_HOURS,
+        "review_days": data.reminders().review_days,
     }
 
 

@@ -34,6 +34,8 @@ _SO = f"""case
         select 1 from workflow_alert a where a.id = {_ABOUT}::uuid and a.state = 'open')
     when n.rule in ('override', 'override-escalation') then not {_ANSWERED} in ('confirm-override', 'void'))
     when n.rule = 'void' then not {_ANSWERED} = 'void')
+    when n.rule = 'emergency-escalation' then exists (
+        select 1 from patients_patientaccess e where e.id = {_ABOUT}::uuid and e.found = '')
     when n.kind = 'digest' then u.mail_digest
     when n.kind = 'password_reset' then split_part(n.occurrence, '-', 2) = {_ACCOUNT}
         and n.created_at > %(now)s - interval '{MAILED.lasts.total_seconds():.0f} seconds'

@@ -378,6 +378,34 @@ class ErasureIn(ReasonIn):
     reference = Text(required=False, allow_blank=True, max_length=200)
 
 
+class EmergencyIn(ReasonIn):
+    """Whose record is opened in an emergency: `code`, or `site` and `mrn`; the date of birth each time. And why.
+
+    `from_site`: the centre where the person works as a clinician, where there are several.
+    """
+
+    code = Text(required=False, allow_blank=True, max_length=48)
+    site = Text(required=False, allow_blank=True, max_length=32)
+    mrn = Text(required=False, allow_blank=True, max_length=64)
+    birth_date = Day()
+    from_site = Text(required=False, allow_blank=True, max_length=32)
+
+    def validate(self, data: dict[str, Any]) -> dict[str, Any]:
+        told = [bool(data.get(name)) for name in ("code", "site", "mrn")]
+        if told not in ([True, False, False], [False, True, True]):
+            raise serializers.ValidationError(
+                {"code": "Give the code of the patient, or the code of the centre and the number there."}
+            )
+        return data
+
+
+class ReviewIn(Strict):
+    """What the custodian finds about an emergency access."""
+
+    found = serializers.ChoiceField(("right", "not-right"))
+    review = Text(max_length=2000)
+
+
 class SnoozeIn(ReasonIn):
     """`until` null: no longer on hold."""
 

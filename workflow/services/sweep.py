@@ -23,7 +23,7 @@ from workflow.rules.reminders import LONGEST_RETRY
 from workflow.rules.second_person import CONFIRM_HOURS
 from workflow.rules.site_settings import Setting
 from workflow.selectors.decisions import local_date
-from workflow.services import apply, ledger, reminder_sql
+from workflow.services import apply, emergency, ledger, reminder_sql
 
 BATCH = 200
 AT_ONCE = 5000
@@ -106,6 +106,7 @@ def _written(last: datetime, now: datetime) -> int:
     if hourly:
         with everywhere(by=SWEEPER):
             ledger.died_imports(before=now - DIED_AFTER, at=now)
+            emergency.escalate(at=now)
     return new + (_mornings(asked) if morning or new else 0)
 
 

@@ -51,6 +51,12 @@ def on(value: datetime, zone: str) -> str:
 
 
 @register.filter
+def clock(value: datetime, zone: str) -> str:
+    """The time of day of an instant in a time zone."""
+    return f"{value.astimezone(ZoneInfo(zone)):%H:%M}"
+
+
+@register.filter
 def at(value: datetime | None, zone: str) -> str:
     """3 Dec 08:30 in a time zone."""
     if value is None:
