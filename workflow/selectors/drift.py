@@ -7,10 +7,13 @@ from datetime import date
 from itertools import islice
 from uuid import UUID
 
+from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from patients.models import ResultHead
+from patients.models import Patient, ResultHead
 from workflow.models import Pathway
+from workflow.models.pathway import MERGED
 from workflow.rules.effects import Decision
 from workflow.rules.facts import History, PatientFacts, known
 from workflow.selectors.decisions import decided, local_date
@@ -22,7 +25,9 @@ BATCH = 100
 
 def drift() -> Iterator[str]:
     """One sentence per difference between what is stored and what follows from the facts."""
-    pathways = Pathway.objects.select_related("site").order_by("pk").iterator(chunk_size=BATCH)
+    yield from _merged()
+    rows = Pathway.objects.filter(patient__merged_into=None).select_related("site").order_by("pk")
+    pathways = rows.iterator(chunk_size=BATCH)
     while batch := list(islice(pathways, BATCH)):
         yield from _batch(batch)
 
@@ -48,6 +53,17 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
             yield f"{name}: not decided again since {pathway.next_change_on}"
 
 
+def _merged() -> Iterator[str]:
+    """What is stored under records that are decided under another one, and should not be there."""
+    for patient in Patient.objects.exclude(merged_into=None).order_by("pk").values_list("pk", flat=True):
+        for kind, key in sorted(stored_fingerprints([patient])[patient]):
+            yield f"patient {patient}: {kind} {key} should not be there"
+    alone, merged = Q(patient__merged_into=None), Q(phase=MERGED)
+    unlike = Pathway.objects.filter(alone & merged | ~alone & ~merged)
+    for patient in unlike.values_list("pk", flat=True):
+        yield f"patient {patient}: the phase does not say whether the record is merged"
+
+
 def _decision_drift(
     pathway: Pathway, told: History, decision: Decision, stored: dict[tuple[str, str], str]
 ) -> Iterator[str]:
@@ -70,9 +86,9 @@ def _difference(
 def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[UUID, UUID | None]]:
     """Per patient and result: the version that the list of heads says counts, None where none does."""
     found: dict[UUID, dict[UUID, UUID | None]] = {}
-    rows = ResultHead.objects.filter(patient__in=patients)
+    rows = ResultHead.objects.filter(Q(patient__in=patients) | Q(patient__merged_into__in=patients))
     for owner, lineage, result, active, suspect in rows.values_list(
-        "patient_id", "lineage", "result", "active", "suspect"
+        Coalesce("patient__merged_into", "patient_id"), "lineage", "result", "active", "suspect"
     ):
         found.setdefault(owner, {})[lineage] = result if active and not suspect else None
     return found

@@ -1,4 +1,8 @@
-"""Loads everything ever recorded about a patient in three queries, as plain values."""
+"""Loads everything ever recorded about a patient in three queries, as plain values.
+
+Facts of records that were merged into the patient's are the patient's; a merged record has none of its own. One more
+query tells whose they are where there are any.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +32,7 @@ from patients.models import (
 )
 from workflow.models import Act, Authorization, Infusion, Kit
 from workflow.rules.facts import (
-    Act as ActFact,
-)
-from workflow.rules.facts import (
+    FACTS,
     AttestationFact,
     AuthorizationFact,
     BleedFact,
@@ -46,6 +48,10 @@ from workflow.rules.facts import (
     ResultFact,
     WaitingItem,
 )
+from workflow.rules.facts import (
+    Act as ActFact,
+)
+from workflow.rules.records import joined
 from workflow.rules.site_settings import Setting
 
 RESULT_FIELDS = (
@@ -53,6 +59,12 @@ RESULT_FIELDS = (
     "precision", "reported_at", "status", "value", "comparator", "code", "unit", "value_text", "unit_text",
     "reference_low", "reference_high", "uln_source", "assay", "lab", "content_hash", "accepted",
 )  # fmt: skip
+RECORDS = (
+    "with records as materialized (select id from patients_patient"
+    " where id = any(%s) or merged_into = any(%s))"
+)
+ONE_OF_THEM = "any(array(select id from records))"
+NOBODY = UUID(int=0)
 INSTANTS = ("recorded_at", "collected_at", "reported_at")
 
 
@@ -71,25 +83,50 @@ def histories(patients: Sequence[UUID], *, analytes: Sequence[str] | None = None
 
 def histories_of(people: Sequence[Patient], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
     """The same for patients at hand with their sites, in two queries."""
-    patients = [p.pk for p in people]
+    patients = [p.pk for p in people if p.merged_into is None]
     results = _results(patients, analytes)
     small = _small_facts(patients, {p.site_id for p in people})
-    return {
-        p.pk: History(
-            person=Person(id=p.pk, birth_date=p.birth_date, sex=p.sex),
-            timezone=p.site.timezone,
-            site_code=p.site.code,
-            results=tuple(results.get(p.pk, ())),
-            settings=tuple(small.get(("settings", p.site_id), ())),
-            **{name: tuple(small.get((name, p.pk), ())) for name in SMALL if name != "settings"},
+    merged = _merged({*results, *(owner for name, owner in small if name != "settings")} - set(patients))
+
+    def recorded(person: Patient, record: UUID) -> History:
+        """What is written under one record."""
+        facts = {name: tuple(small.get((name, record), ())) for name in FACTS if name != "results"}
+        return History(
+            person=Person(id=person.pk, birth_date=person.birth_date, sex=person.sex),
+            timezone=person.site.timezone,
+            site_code=person.site.code,
+            results=tuple(results.get(record, ())),
+            settings=tuple(small.get(("settings", person.site_id), ())),
+            **facts,
         )
-        for p in people
-    }
+
+    found = {}
+    for p in people:
+        told = recorded(p, p.pk if p.merged_into is None else NOBODY)
+        for record in merged.get(p.pk, ()):
+            told = joined(told, recorded(p, record), since=_since(told, record))
+        found[p.pk] = told
+    return found
+
+
+def _merged(records: set[UUID]) -> dict[UUID, list[UUID]]:
+    """Records merged into each patient."""
+    found: dict[UUID, list[UUID]] = {}
+    rows = Patient.objects.filter(pk__in=records).order_by("pk") if records else ()
+    for row in rows:
+        assert row.merged_into is not None
+        found.setdefault(row.merged_into, []).append(row.pk)
+    return found
+
+
+def _since(history: History, record: UUID) -> datetime:
+    """When a record was merged into the patient's, the last time."""
+    return max(a.recorded_at for a in history.acts if (a.kind, a.key) == ("merge", str(record)))
 
 
 def _results(patients: Sequence[UUID], analytes: Sequence[str] | None) -> dict[UUID, list[ResultFact]]:
     found: dict[UUID, list[ResultFact]] = {}
-    parameters: list[Any] = [list(patients)]
+    parameters: list[Any] = [list(patients)] * 2
     if analytes is not None:
         parameters.append(list(analytes))
     with connection.cursor() as cursor:
@@ -111,8 +148,8 @@ def _select_results(*, only: bool) -> str:
         for column, kind in ((n, Result._meta.get_field(n).get_internal_type()) for n in RESULT_FIELDS)
     ]
     return (
-        f"select patient_id, {', '.join(columns)} from {Result._meta.db_table}"
-        f" where patient_id = any(%s){' and analyte = any(%s)' if only else ''}"
+        f"{RECORDS} select patient_id, {', '.join(columns)} from {Result._meta.db_table}"
+        f" where patient_id = {ONE_OF_THEM}{' and analyte = any(%s)' if only else ''}"
     )
 
 
@@ -126,18 +163,19 @@ def _plain(value: Decimal | None) -> Decimal | None:
 
 def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[str, UUID], list[Any]]:
     """Every other kind of fact in one query: each table's rows as JSON, told apart by their name."""
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = [list(patients)] * 2
     for name, (model, _) in SMALL.items():
-        owner = "site_id" if name == "settings" else "patient_id"
+        owner, those = ("site_id", "any(%s)") if name == "settings" else ("patient_id", ONE_OF_THEM)
         only = " and (state = 'waiting' or resolved_at is not null)" if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
-            f" where {owner} = any(%s){only}"
+            f" where {owner} = {those}{only}"
         )
-        parameters.append(list(sites) if name == "settings" else list(patients))
+    parameters.append(list(sites))
     found: dict[tuple[str, UUID], list[Any]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(" union all ".join(parts), parameters)
+        cursor.execute(f"{RECORDS} {' union all '.join(parts)}", parameters)
         for name, owner, text in cursor.fetchall():
             model, build = SMALL[name]
             found.setdefault((name, owner), []).append(

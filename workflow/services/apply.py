@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID
 
 from workflow.models import Alert, Pathway
-from workflow.models.pathway import DerivedRow
+from workflow.models.pathway import MERGED, DerivedRow
 from workflow.rules.effects import Decision
 from workflow.rules.version import RULES_VERSION
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -39,6 +39,17 @@ def decide(pathway: Pathway, *, at: datetime) -> Decision:
     asked = {alert.id: alert.asked_at for alert in result.decision.alerts}
     ledger.alert_notices(pathway, {pk: asked[pk] for pk in new}, again, at=at)
     return result.decision
+
+
+def withdraw(pathway: Pathway, *, at: datetime) -> None:
+    """Takes back what was decided under a record that is now decided under another one; the row must be locked."""
+    for model in MODELS.values():
+        model._default_manager.filter(patient_id=pathway.patient_id).delete()
+    pathway.phase, pathway.ready, pathway.blocked_by = MERGED, False, []
+    pathway.planned_on = pathway.day0 = pathway.next_change_on = None
+    pathway.decided_at = at
+    pathway.decided_seq += 1
+    pathway.save()
 
 
 def _changes(pathway: Pathway, rows: list[Row]) -> Changes:

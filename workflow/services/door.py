@@ -13,14 +13,21 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from patients.errors import NotFound
+from patients.errors import Conflict, Fault, Merged, NotFound
+from patients.models import Patient
 from workflow.models import Pathway
+from workflow.models.pathway import MERGED
 from workflow.selectors.decisions import local_date
 from workflow.selectors.horizon import ticket
 from workflow.services import apply
+
+TRIES = 3
 
 
 @dataclass(slots=True)
@@ -30,7 +37,15 @@ class Entry:
     pathway: Pathway
     by: str
     recorded_at: datetime
+    record: UUID
+    """The record that the caller named: the patient's own, or one that was merged into it."""
     changed: bool = field(default=False)
+
+    @property
+    def records(self) -> tuple[UUID, ...]:
+        """The record that was named, then the person's others."""
+        known = (self.pathway.patient_id, *self.pathway.aliases)  # type: ignore[attr-defined]
+        return (self.record, *(pk for pk in known if pk != self.record))
 
     @property
     def timezone(self) -> str:
@@ -41,11 +56,12 @@ class Entry:
         """The site's calendar date of the recording."""
         return local_date(self.recorded_at, self.timezone)
 
-    def stamp(self) -> dict[str, Any]:
-        """The columns that every fact and act row carries."""
+    def stamp(self, record: UUID | None = None) -> dict[str, Any]:
+        """The columns that every fact and act row carries. `record`: under which of the person's records it is
+        written (default: the one that is decided)."""
         self.changed = True
         return {
-            "patient_id": self.pathway.patient_id,
+            "patient_id": record or self.pathway.patient_id,
             "site_id": self.pathway.site_id,
             "recorded_site_id": self.pathway.site_id,
             "recorded_at": self.recorded_at,
@@ -54,15 +70,23 @@ class Entry:
 
 
 @contextmanager
-def the_door(*, patient: UUID, by: str, at: datetime | None = None) -> Iterator[Entry]:
+def the_door(
+    *, patient: UUID, by: str, at: datetime | None = None, any_record: bool = False
+) -> Iterator[Entry]:
     """Locks the patient's pathway, lets the caller write, then decides the patient again.
 
     `at` is the clock (default: now). Facts are recorded at that instant, or a microsecond after the last
     one if the clock stands or goes back, so the order of recording is never ambiguous.
-    Raises NotFound when the patient does not exist or belongs to a site the caller cannot see.
+    A record that was merged into another one is decided with that one, whose pathway is locked; it takes facts only
+    (`any_record`), which stay under it should the merge be undone.
+    Raises NotFound when the patient does not exist or belongs to a site the caller cannot see, Merged for an act on a
+    merged record.
     """
     with transaction.atomic():
-        entry = Entry(_locked(patient), by, at or timezone.now())
+        pathway = _locked(patient)
+        if pathway.patient_id != patient and not any_record:
+            raise merged(pathway.patient)
+        entry = Entry(pathway, by, at or timezone.now(), patient)
         last = entry.pathway.last_recorded_at
         if last is not None and entry.recorded_at <= last:
             entry.recorded_at = last + timedelta(microseconds=1)
@@ -72,14 +96,42 @@ def the_door(*, patient: UUID, by: str, at: datetime | None = None) -> Iterator[
             apply.decide(entry.pathway, at=entry.recorded_at)
 
 
+def merged(survivor: Patient) -> Merged:
+    """Names the record to use instead."""
+    text = f"This record is merged into {survivor.code}: use that one."
+    return Merged(text, [Fault("", Merged.code, text)], survivor=str(survivor.pk))
+
+
 def _locked(patient: UUID) -> Pathway:
+    """The pathway under which the record is decided. Whoever waited for it while records were merged or parted looks
+    again."""
+    for _ in range(TRIES):
+        found = _lock(patient)
+        if _is_decided_under(patient, found):
+            return found
+    raise Conflict("The record is being merged or parted: try again.")
+
+
+def _lock(patient: UUID) -> Pathway:
+    named = Patient.objects.filter(pk=patient).values("merged_into")
     found = (
         Pathway.objects.select_for_update(of=("self",))
         .annotate(ticket=ticket(timezone.now()))
+        .annotate(aliases=ArraySubquery(Patient.objects.filter(merged_into=OuterRef("pk")).values("pk")))
         .select_related("site", "patient__site")
-        .filter(patient_id=patient)
+        .filter(patient_id=Coalesce(Subquery(named), Value(patient)))
         .first()
     )
     if found is None:
         raise NotFound("There is no such patient.")
     return found
+
+
+def _is_decided_under(patient: UUID, found: Pathway) -> bool:
+    """By the locked row itself; the rest of the answer is as old as the waiting for it."""
+    if found.phase == MERGED:
+        return False
+    return (
+        found.patient_id == patient
+        or Patient.objects.filter(pk=patient, merged_into=found.patient_id).exists()
+    )

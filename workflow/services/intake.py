@@ -67,7 +67,7 @@ def receive(
     `waived` are reasons a person has overruled for these items; `decide` asks for a decision even when nothing
     is stored, because something that waited about the patient does not wait any more.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         entry.changed = decide
         born, now = entry.pathway.patient.birth_date, entry.recorded_at
         read = [interpret(e, catalog(), now=now, born=born, rules=rules, waived=waived) for e in envelopes]
@@ -76,7 +76,7 @@ def receive(
 
 def retract_result(*, result: Result, reason: str, by: str, at: datetime | None = None) -> Result:
     """Hides a result that was entered in error; its value stays in the record. Raises Conflict if it is hidden."""
-    with the_door(patient=result.patient_id, by=by, at=at) as entry:
+    with the_door(patient=result.patient_id, by=by, at=at, any_record=True) as entry:
         head = ResultHead.objects.get(lineage=result.lineage)
         if not head.active:
             raise Conflict("This result does not count any more.")
@@ -90,7 +90,7 @@ def confirm_result(
 
     With `accepted` it is also said to be no repetition of another result.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         status = "" if accepted else "corrected"
         return Store(entry).again(result, status=status, reason=reason, accepted=accepted)
 
@@ -109,7 +109,7 @@ def settled(
     With `lineage`, of two contradicting final reports the one that is not `discarded` is confirmed by a person,
     whichever of them counted until now.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         entry.changed = True
         head = ResultHead.objects.filter(lineage=lineage, conflict=True).first() if lineage else None
         if head is not None:

@@ -46,7 +46,7 @@ class Store:
 
     def store(self, items: Sequence[Interpreted]) -> list[Outcome]:
         """The outcomes in the order of the items."""
-        self._load({lineage for i in items if (lineage := self._lineage(i)) is not None})
+        self._load({lineage for i in items for lineage in self._lineages(i)})
         outcomes = [self._sorted(item) for item in items]
         self._commit({o.result.pk: o for o in outcomes if o.result is not None})
         return outcomes
@@ -65,21 +65,33 @@ class Store:
         return row
 
     def _load(self, lineages: set[UUID]) -> None:
+        """The known versions of some results."""
         for row in Result.objects.filter(lineage__in=lineages) if lineages else ():
             self.rows.setdefault(row.lineage, {})[row.content_hash] = row
 
     def _lineage(self, item: Interpreted) -> UUID | None:
+        """The result an item is about: one that is known under any record of the person, else one of the record named."""
+        found = self._lineages(item)
+        return next((pk for pk in found if self.rows.get(pk)), found[0]) if found else None
+
+    def _lineages(self, item: Interpreted) -> list[UUID]:
+        """What the result would be under each record of the person."""
         envelope = item.envelope
         if not envelope.source_id and (envelope.collected is None or not item.analyte):
-            return None
-        return keys.lineage(
-            self.entry.pathway.patient_id,
+            return []
+        key = (
             self.source.code if self.source else envelope.source,
             envelope.source_id,
             item.analyte,
             item.assay,
             moment(envelope.collected, self.entry.timezone)[0] if envelope.collected else None,
         )
+        return [keys.lineage(record, *key) for record in self.entry.records]
+
+    def _record(self, lineage: UUID) -> UUID:
+        """Under which record of the person a result is kept."""
+        known = next(iter(self.rows.get(lineage, {}).values()), None)
+        return known.patient_id if known else self.entry.record
 
     def _sorted(self, item: Interpreted) -> Outcome:
         if item.disposition == "untracked":
@@ -192,8 +204,8 @@ class Store:
         row = self.standing[lineage] = resolution.current or resolution.former[-1]
         return ResultHead(
             lineage=lineage,
-            patient_id=self.entry.pathway.patient_id,
-            site_id=self.entry.pathway.site_id,
+            patient_id=row.patient_id,
+            site_id=row.site_id,
             result=row.pk,
             analyte=row.analyte,
             collected_at=row.collected_at,
@@ -210,7 +222,7 @@ class Store:
         Whether a result repeats another depends on those within a minute, on theirs, and so on: a day is enough.
         """
         times = [v.collected_at for lineage in heads for v in self.rows[lineage].values()]
-        own = ResultHead.objects.filter(patient_id=self.entry.pathway.patient_id)
+        own = ResultHead.objects.filter(patient_id__in=self.entry.records)
         alike = Q(likeness__in={h.likeness for h in heads.values()})
         before = Q(likeness__in=own.filter(lineage__in=list(heads)).values("likeness"))
         near = own.filter(active=True, collected_at__range=(min(times) - NEAR, max(times) + NEAR))
@@ -266,7 +278,7 @@ class Store:
             lab=envelope.lab[:200],
             source=self.source.code if self.source else envelope.source,
             source_id=envelope.source_id[:128],
-            **self._stamp(),
+            **self._stamp(self._record(lineage)),
         )
         row.content_hash = content_hash(row)
         return row
@@ -274,14 +286,24 @@ class Store:
     def _copy(self, row: Result) -> Result:
         """The same version again, to be told apart by what changes."""
         columns = {f.attname: getattr(row, f.attname) for f in Result._meta.concrete_fields if f.name != "id"}
-        return Result(**{**columns, **self._stamp()})
+        return Result(**{**columns, **self._stamp(row.patient_id)})
 
-    def _stamp(self) -> dict[str, Any]:
+    def _stamp(self, record: UUID) -> dict[str, Any]:
         """The fact columns, without saying yet that anything changed."""
         before = self.entry.changed
-        columns = self.entry.stamp()
+        columns = self.entry.stamp(record)
         self.entry.changed = before
         return columns
+
+
+def sort_repetitions(entry: Entry, records: Sequence[UUID]) -> None:
+    """Tells anew which results of some records repeat each other, when they have become or ceased to be one person's."""
+    heads = list(ResultHead.objects.filter(patient_id__in=records))
+    before = {h.lineage: h.suspect for h in heads}
+    _mark(heads)
+    changed = {h.lineage: h for h in heads if h.suspect != before[h.lineage]}
+    _save(changed.values())
+    waiting.settle(entry, changed, {})
 
 
 def _mark(heads: Iterable[ResultHead]) -> None:
