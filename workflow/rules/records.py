@@ -9,9 +9,10 @@ from typing import Any
 from workflow.rules.facts import FACTS, History, Joined
 
 OF_THE_RECORD = frozenset(
-    {"pin", "plan", "demographics", "transfer-offer", "transfer", "erase-request", "merge", "unmerge"}
-)
-"""Acts about a record itself, not about the person: those of a merged record do not count while it is merged."""
+    {"pin", "plan", "demographics", "transfer-offer", "transfer", "erase-request", "merge", "unmerge",
+     "packet-sent"}
+)  # fmt: skip
+"""Acts about a record itself, not about the person: those of a merged record wait while it is merged."""
 
 
 def joined(stays: History, other: History, *, since: datetime) -> History:

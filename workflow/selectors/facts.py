@@ -30,6 +30,7 @@ from patients.models import (
     Result,
     SiteSetting,
 )
+from patients.selectors.records import merged_into
 from workflow.models import Act, Authorization, Infusion, Kit
 from workflow.rules.facts import (
     FACTS,
@@ -69,16 +70,25 @@ INSTANTS = ("recorded_at", "collected_at", "reported_at")
 
 
 def history(patient: UUID) -> History:
-    """All facts and acts of one patient. Raises NotFound for one that is not, or not in the caller's sites."""
-    return histories([patient])[patient]
+    """All facts and acts of one patient. Raises NotFound for one that is not, or not in the caller's sites, Merged for
+    a record that is merged into another one."""
+    people = _people([patient])
+    if people[0].merged_into:
+        raise merged_into(people[0].merged_into)
+    return histories_of(people)[patient]
 
 
 def histories(patients: Sequence[UUID], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
-    """The same for many patients at once, still in three queries; of `analytes` only, where they are named."""
+    """The same for many patients at once, still in three queries; of `analytes` only, where they are named. A merged
+    record has no facts of its own."""
+    return histories_of(_people(patients), analytes=analytes)
+
+
+def _people(patients: Sequence[UUID]) -> list[Patient]:
     people = list(Patient.objects.filter(pk__in=patients).select_related("site"))
     if len(people) != len(set(patients)):
         raise NotFound("There is no such patient.")
-    return histories_of(people, analytes=analytes)
+    return people
 
 
 def histories_of(people: Sequence[Patient], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:

@@ -77,7 +77,7 @@ def _record(row: Patient, told: History, today: date) -> Record:
     return Record(
         code=row.code, site=str(row.site_id), name=f"{row.family_name}, {row.given_name}", born=row.birth_date, sex=row.sex,
         pathway=row.pathway.pathway, policy=row.pathway.policy, facts=known(told, as_of=today),
-        merged_into=_code(row.merged_into), holds=_holds(row.pk),
+        merged_into=_code(row.merged_into), holds=merged_codes(row.pk),
     )  # fmt: skip
 
 
@@ -85,7 +85,8 @@ def _code(pk: UUID | None) -> str:
     return Patient.objects.values_list("code", flat=True).get(pk=pk) if pk else ""
 
 
-def _holds(pk: UUID) -> tuple[str, ...]:
+def merged_codes(pk: UUID) -> tuple[str, ...]:
+    """Codes of the records merged into one."""
     return tuple(Patient.objects.filter(merged_into=pk).order_by("code").values_list("code", flat=True))
 
 

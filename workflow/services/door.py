@@ -19,8 +19,9 @@ from django.db.models import OuterRef, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from patients.errors import Conflict, Fault, Merged, NotFound
+from patients.errors import Conflict, NotFound
 from patients.models import Patient
+from patients.selectors.records import merged_into
 from workflow.models import Pathway
 from workflow.models.pathway import MERGED
 from workflow.selectors.decisions import local_date
@@ -85,7 +86,7 @@ def the_door(
     with transaction.atomic():
         pathway = _locked(patient)
         if pathway.patient_id != patient and not any_record:
-            raise merged(pathway.patient)
+            raise merged_into(pathway.patient_id)
         entry = Entry(pathway, by, at or timezone.now(), patient)
         last = entry.pathway.last_recorded_at
         if last is not None and entry.recorded_at <= last:
@@ -94,12 +95,6 @@ def the_door(
         if entry.changed:
             entry.pathway.last_recorded_at = entry.recorded_at
             apply.decide(entry.pathway, at=entry.recorded_at)
-
-
-def merged(survivor: Patient) -> Merged:
-    """Names the record to use instead."""
-    text = f"This record is merged into {survivor.code}: use that one."
-    return Merged(text, [Fault("", Merged.code, text)], survivor=str(survivor.pk))
 
 
 def _locked(patient: UUID) -> Pathway:
