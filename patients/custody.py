@@ -103,14 +103,14 @@ begin
     select a.patient_id, a.recorded_site_id into who, place from workflow_act a
     where a.kind = 'transfer-offer' and a.key = word and a.recorded_at > moment - interval '{OFFER_DAYS} days';
     if who is null then return null; end if;
-    perform from workflow_pathway where patient_id = who for update;
+    people := array(select id from patients_patient where id = who or merged_into = who);
+    perform from workflow_pathway where patient_id = any(people) order by patient_id for update;
     if not exists (select from patients_patient where id = who and site_id = place and site_id <> target
                    and merged_into is null)
         or exists (select from workflow_act a where a.patient_id = who and a.kind = 'transfer-offer' and a.key <> word
                    and a.recorded_at > (select max(b.recorded_at) from workflow_act b
                                         where b.patient_id = who and b.kind = 'transfer-offer' and b.key = word))
     then return null; end if;
-    people := array(select id from patients_patient where id = who or merged_into = who);
     update patients_inbounditem set patient_id = null where patient_id = any(people);
     update patients_quarantineitem set patient_id = null where patient_id = any(people) and state = 'waiting';
     update patients_patient set site_id = target, version = version + 1,

@@ -35,6 +35,8 @@ INSERT_ONLY = (
 READ_ONLY = ("patients.eventshape", "patients.erasedevent", "patients.erasure")
 KEPT = ("patients.erasedevent", "patients.erasure")
 """`READ_ONLY` tables are written by functions of the owner only, and of these no row is ever changed."""
+CORRECTED = ("mrn", "family_name", "given_name", "birth_date", "sex", "version")
+"""What may be changed of a patient's row; site and alias are changed by functions of the owner only."""
 NOT_BY_SITE = (
     "patients.membership",
     "patients.membershipsealedevent",
@@ -210,7 +212,7 @@ def _grants(model: type[models.Model]) -> list[str]:
     elif append_only(model):
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
-        allowed = "select, insert, update"
+        allowed = f"select, insert, update ({', '.join(CORRECTED)})"
     label = model._meta.label_lower
     payer = [f'grant select on "{table}" to daymark_payer'] if label in PAYER_SEES else []
     return [f'revoke all on "{table}" from daymark_app, daymark_worker, daymark_payer, public',

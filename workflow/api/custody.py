@@ -128,6 +128,7 @@ def preview_json(found: merging.Preview) -> dict[str, Any]:
         "refusals": [asdict(r) for r in found.refusals],
         "differences": [asdict(d) for d in found.differences],
         "counts": found.counts,
+        "baselines": [asdict(m) for m in found.baselines],
         "repeated": found.repeated,
         "changes": found.changes,
     }

@@ -9,7 +9,7 @@ from datetime import date
 from patients.rules.words import analyte
 from workflow.rules.facts import PatientFacts
 from workflow.rules.protocol import Protocol
-from workflow.rules.triggers import baseline
+from workflow.rules.triggers import Baseline, baseline
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +51,15 @@ class Difference:
     what: str
     gone: str
     stays: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What is one value now and would be another one."""
+
+    what: str
+    old: str
+    new: str
 
 
 def refusals(gone: Record, stays: Record) -> tuple[Refusal, ...]:
@@ -110,17 +119,16 @@ def differences(gone: Record, stays: Record) -> tuple[Difference, ...]:
     return tuple(Difference(*row) for row in told if row[1] != row[2])
 
 
-def moved_baselines(protocol: Protocol, before: PatientFacts, after: PatientFacts) -> tuple[Difference, ...]:
-    """Baselines of safety rules that another value would become: `gone` is the new one."""
+def moved_baselines(protocol: Protocol, before: PatientFacts, after: PatientFacts) -> tuple[Moved, ...]:
+    """Baselines of safety rules that another value would become."""
     if before.infusion is None or after.infusion is None:
         return ()
-    found = []
-    for trigger in protocol.triggers:
-        old, new = baseline(trigger, before).row, baseline(trigger, after).row
-        if old is None or new is None or old.id != new.id:
-            told = [
-                f"{row.value_text or row.value} on {row.collected_on}" if row else "none"
-                for row in (new, old)
-            ]
-            found.append(Difference(f"Baseline {analyte(trigger.analyte)}", *told))
-    return tuple(row for row in found if row.gone != row.stays)
+    found = (
+        Moved(f"Baseline {analyte(t.analyte)}", _told(baseline(t, before)), _told(baseline(t, after)))
+        for t in protocol.triggers
+    )
+    return tuple(row for row in found if row.old != row.new)
+
+
+def _told(base: Baseline) -> str:
+    return f"{base.row.value_text or base.value} on {base.row.collected_on}" if base.row else "none"

@@ -15,6 +15,17 @@ OF_THE_RECORD = frozenset(
 """Acts about a record itself, not about the person: those of a merged record wait while it is merged."""
 
 
+def merged_records(history: History) -> dict[str, str]:
+    """Codes of the records that are merged into the patient's, by id."""
+    found: dict[str, str] = {}
+    for act in sorted(history.acts, key=lambda a: (a.recorded_at, a.id)):
+        if act.kind == "merge":
+            found[act.key] = act.payload["code"]
+        elif act.kind == "unmerge":
+            found.pop(act.key, None)
+    return found
+
+
 def joined(stays: History, other: History, *, since: datetime) -> History:
     """What is known of the person when `other` is merged into `stays`; before `since` nobody knew that they are one."""
     told: dict[str, Any] = {name: getattr(other, name) for name in FACTS}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
@@ -16,7 +16,7 @@ from workflow.models import Act
 from workflow.rules import merging as rules
 from workflow.rules.effects import Decision
 from workflow.rules.facts import FACTS, History, PatientFacts, known
-from workflow.rules.merging import Difference, Record, Refusal
+from workflow.rules.merging import Difference, Moved, Record, Refusal
 from workflow.rules.records import joined
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import histories_of
@@ -29,7 +29,7 @@ class Preview:
     """`patient` merged into `into`: refusals, what differs, how many facts come over, and what would be decided.
 
     `repeated` counts results that are in both records and would count once. `changes` are lists of
-    {"key", "old", "new"} by kind.
+    {"key", "old", "new"} by kind; there are none where one of the two does not stand for itself (`decided`).
     """
 
     patient: Patient
@@ -37,8 +37,10 @@ class Preview:
     refusals: tuple[Refusal, ...]
     differences: tuple[Difference, ...]
     counts: Mapping[str, int]
-    repeated: int
-    changes: Mapping[str, Sequence[Mapping[str, Any]]]
+    repeated: int = 0
+    baselines: tuple[Moved, ...] = ()
+    changes: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    decided: bool = False
 
 
 def preview(patient: UUID, into: UUID, *, at: datetime | None = None) -> Preview:
@@ -48,20 +50,21 @@ def preview(patient: UUID, into: UUID, *, at: datetime | None = None) -> Preview
     today = local_date(moment, stays.site.timezone)
     told = histories_of([gone, stays])
     one, other = _record(gone, told[gone.pk], today), _record(stays, told[stays.pk], today)
-    refused = rules.refusals(one, other)
     found = Preview(
-        patient=gone, into=stays, refusals=refused, differences=rules.differences(one, other),
-        counts={name: len(getattr(told[gone.pk], name)) for name in FACTS}, repeated=0, changes={},
+        patient=gone, into=stays, refusals=rules.refusals(one, other), differences=rules.differences(one, other),
+        counts={name: len(getattr(told[gone.pk], name)) for name in FACTS},
     )  # fmt: skip
     if gone.pk == stays.pk or one.merged_into or other.merged_into:
         return found
     before = decided(told[stays.pk], as_of=today)
     after = decided(joined(told[stays.pk], told[gone.pk], since=moment), as_of=today)
-    moved = rules.moved_baselines(before.protocol, before.facts, after.facts)
-    return Preview(
-        patient=gone, into=stays, refusals=refused, differences=(*found.differences, *moved), counts=found.counts,
-        repeated=_counted(one.facts) + _counted(before.facts) - _counted(after.facts), changes=_changes(before, after),
-    )  # fmt: skip
+    return replace(
+        found,
+        repeated=_counted(one.facts) + _counted(before.facts) - _counted(after.facts),
+        baselines=rules.moved_baselines(before.protocol, before.facts, after.facts),
+        changes=_changes(before, after),
+        decided=True,
+    )
 
 
 def pair(patient: UUID, into: UUID) -> tuple[Patient, Patient]:
@@ -102,7 +105,7 @@ def _changes(before: Decided, after: Decided) -> dict[str, list[dict[str, Any]]]
 
 
 def _gates(decision: Decision) -> dict[str, Any]:
-    return {g.code: {"verdict": g.verdict, "reason": g.reason} for g in decision.gates}
+    return {g.code: {"title": g.title, "verdict": g.verdict, "reason": g.reason} for g in decision.gates}
 
 
 def _tasks(decision: Decision) -> dict[str, Any]:
@@ -113,13 +116,13 @@ def _tasks(decision: Decision) -> dict[str, Any]:
 
 def _alerts(decision: Decision) -> dict[str, Any]:
     return {
-        a.key: {"rule": a.rule, "state": a.state, "first_hit_on": day(a.first_hit_on)}
+        a.key: {"title": f"Safety alert {a.rule}", "state": a.state, "first_hit_on": day(a.first_hit_on)}
         for a in decision.alerts
     }
 
 
 def _phase(decision: Decision) -> dict[str, Any]:
-    return {"phase": decision.phase}
+    return {"phase": {"title": "Phase", "phase": decision.phase}}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ patient again before it commits. Nobody else writes facts, acts or what follows 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -83,28 +83,32 @@ def the_door(
     Raises NotFound when the patient does not exist or belongs to a site the caller cannot see, Merged for an act on a
     merged record.
     """
-    with transaction.atomic():
-        pathway = _locked(patient)
-        if pathway.patient_id != patient and not any_record:
-            raise merged_into(pathway.patient_id)
-        entry = Entry(pathway, by, at or timezone.now(), patient)
-        last = entry.pathway.last_recorded_at
-        if last is not None and entry.recorded_at <= last:
-            entry.recorded_at = last + timedelta(microseconds=1)
-        yield entry
-        if entry.changed:
-            entry.pathway.last_recorded_at = entry.recorded_at
-            apply.decide(entry.pathway, at=entry.recorded_at)
-
-
-def _locked(patient: UUID) -> Pathway:
-    """The pathway under which the record is decided. Whoever waited for it while records were merged or parted looks
-    again."""
     for _ in range(TRIES):
-        found = _lock(patient)
-        if _is_decided_under(patient, found):
-            return found
+        with suppress(_Parted), transaction.atomic():
+            entry = Entry(_locked(patient, any_record), by, at or timezone.now(), patient)
+            last = entry.pathway.last_recorded_at
+            if last is not None and entry.recorded_at <= last:
+                entry.recorded_at = last + timedelta(microseconds=1)
+            yield entry
+            if entry.changed:
+                entry.pathway.last_recorded_at = entry.recorded_at
+                apply.decide(entry.pathway, at=entry.recorded_at)
+            return
     raise Conflict("The record is being merged or parted: try again.")
+
+
+class _Parted(Exception):
+    """While the door waited for a pathway, records were merged or parted: let it go and look again."""
+
+
+def _locked(patient: UUID, any_record: bool) -> Pathway:
+    """The pathway under which the record is decided. Only one is ever waited for at a time."""
+    found = _lock(patient)
+    if not _is_decided_under(patient, found):
+        raise _Parted
+    if found.patient_id != patient and not any_record:
+        raise merged_into(found.patient_id)
+    return found
 
 
 def _lock(patient: UUID) -> Pathway:

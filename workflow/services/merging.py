@@ -21,6 +21,7 @@ from workflow.services.door import the_door
 from workflow.services.results import sort_repetitions
 
 MERGE, UNDO = "merge", "unmerge"
+NOT_MERGED = "This record is not merged into another one."
 
 
 def merge(*, patient: UUID, into: UUID, reason: str, by: str, at: datetime | None = None) -> Act:
@@ -40,7 +41,9 @@ def merge(*, patient: UUID, into: UUID, reason: str, by: str, at: datetime | Non
             custody.merge(patient=patient, into=into)
             sort_repetitions(entry, (patient, *entry.records))
             apply.withdraw(gone, at=entry.recorded_at)
-            return acts.write(entry, kind=MERGE, key=str(patient), payload={}, reason=reason)
+            return acts.write(
+                entry, kind=MERGE, key=str(patient), payload={"code": gone.patient.code}, reason=reason
+            )
 
 
 def undo(*, patient: UUID, reason: str, by: str, at: datetime | None = None) -> Act:
@@ -50,19 +53,28 @@ def undo(*, patient: UUID, reason: str, by: str, at: datetime | None = None) -> 
     when the record is not merged.
     """
     with transaction.atomic():
-        into = Patient.objects.filter(pk=patient).values_list("merged_into", flat=True).first()
-        if into is None:
-            raise Conflict("This record is not merged into another one.")
+        into = _merged_into(patient)
         gone = _locked(patient, into)[patient]
+        if _merged_into(patient) != into:
+            raise Conflict(NOT_MERGED)
         with the_door(patient=into, by=by, at=at) as entry:
             custody.unmerge(patient=patient)
             sort_repetitions(entry, [pk for pk in entry.records if pk != patient])
             sort_repetitions(entry, [patient])
-            act = acts.write(entry, kind=UNDO, key=str(patient), payload={}, reason=reason)
+            act = acts.write(
+                entry, kind=UNDO, key=str(patient), payload={"code": gone.patient.code}, reason=reason
+            )
         gone.patient.refresh_from_db()
         gone.last_recorded_at = entry.recorded_at
         apply.decide(gone, at=entry.recorded_at)
         return act
+
+
+def _merged_into(patient: UUID) -> UUID:
+    into = Patient.objects.filter(pk=patient).values_list("merged_into", flat=True).first()
+    if into is None:
+        raise Conflict(NOT_MERGED)
+    return into
 
 
 def _locked(*records: UUID) -> dict[UUID, Pathway]:
