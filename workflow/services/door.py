@@ -102,8 +102,11 @@ class _Parted(Exception):
 
 
 def _locked(patient: UUID, any_record: bool) -> Pathway:
-    """The pathway under which the record is decided. Only one is ever waited for at a time."""
+    """The pathway under which the record is decided. Only one is ever waited for at a time; what was read beside a row
+    that changed during the waiting is read again."""
     found = _lock(patient)
+    if found.decided_seq != found.read_seq:  # type: ignore[attr-defined]
+        found = _lock(patient)
     if not _is_decided_under(patient, found):
         raise _Parted
     if found.patient_id != patient and not any_record:
@@ -112,10 +115,11 @@ def _locked(patient: UUID, any_record: bool) -> Pathway:
 
 
 def _lock(patient: UUID) -> Pathway:
+    read = Pathway.objects.filter(pk=OuterRef("pk")).values("decided_seq")
     named = Patient.objects.filter(pk=patient).values("merged_into")
     found = (
         Pathway.objects.select_for_update(of=("self",))
-        .annotate(ticket=ticket(timezone.now()))
+        .annotate(ticket=ticket(timezone.now()), read_seq=Subquery(read))
         .annotate(aliases=ArraySubquery(Patient.objects.filter(merged_into=OuterRef("pk")).values("pk")))
         .select_related("site", "patient__site")
         .filter(patient_id=Coalesce(Subquery(named), Value(patient)))

@@ -75,7 +75,7 @@ class Store:
         return next((pk for pk in found if self.rows.get(pk)), found[0]) if found else None
 
     def _lineages(self, item: Interpreted) -> list[UUID]:
-        """What the result would be under each record of the person."""
+        """What the result would be: under the record named, and by the source's own id under each of the person's."""
         envelope = item.envelope
         if not envelope.source_id and (envelope.collected is None or not item.analyte):
             return []
@@ -86,7 +86,8 @@ class Store:
             item.assay,
             moment(envelope.collected, self.entry.timezone)[0] if envelope.collected else None,
         )
-        return [keys.lineage(record, *key) for record in self.entry.records]
+        records = self.entry.records if envelope.source_id else (self.entry.record,)
+        return [keys.lineage(record, *key) for record in records]
 
     def _record(self, lineage: UUID) -> UUID:
         """Under which record of the person a result is kept."""
