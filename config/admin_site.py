@@ -59,6 +59,7 @@ class DaymarkAdmin(admin.AdminSite):
             log_pages,
             map_pages,
             me_pages,
+            merge_pages,
             notice_pages,
             pages,
             taper_pages,
@@ -79,6 +80,7 @@ class DaymarkAdmin(admin.AdminSite):
             *audit_pages.urls(self),
             *custody_pages.urls(self),
             *emergency_pages.urls(self),
+            *merge_pages.urls(self),
             *log_pages.urls(self),
             *value_pages.urls(self),
             *views_bar.urls(self),
@@ -92,6 +94,12 @@ class DaymarkAdmin(admin.AdminSite):
             *notice_pages.urls(self),
         ]
         return own + [stock for stock in super().get_urls() if getattr(stock, "name", "") not in NOT_OFFERED]
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        """One own page; asked for a merged record, each leads to the page that names the one to use."""
+        from workflow.admin.merge_pages import pointing
+
+        return super().admin_view(pointing(view), cacheable)
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Coordinators, clinicians and site administrators; being a superuser opens nothing."""

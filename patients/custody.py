@@ -1,4 +1,4 @@
-"""Custody in the database: the only functions that move a patient to another site, or delete one.
+"""Custody in the database: the only functions that move a patient to another site, merge two records, or delete one.
 
 They belong to the owner (SECURITY DEFINER), as the application may neither change a recorded row nor see a site
 that is not its own. Who may call them when is decided by the services; that the sites are in view is checked here.
@@ -21,15 +21,19 @@ PACKETS = (
     "select (payload ->> 'blob')::uuid from workflow_act where patient_id = who and kind = 'packet-sent'"
 )
 
+SENT = "select (payload ->> 'blob')::uuid from workflow_act where patient_id = any(people) and kind = 'packet-sent'"
+
 
 def statements(patient_tables: Iterable[type[models.Model]]) -> list[str]:
     """The functions and who may call them; `patient_tables` in an order in which rows can be deleted."""
     tables = [model._meta.db_table for model in patient_tables]
     events = [(m._meta.db_table, column) for m in _events() if (column := _patient_column(m))]
     functions = ("daymark_transfer(text, uuid, text, timestamptz)", "daymark_erase(uuid, uuid, text, text, text, text, timestamptz)",
-                 "daymark_next_number(uuid)")  # fmt: skip
+                 "daymark_next_number(uuid)", "daymark_merge(uuid, uuid)", "daymark_unmerge(uuid)")  # fmt: skip
     return [
         NUMBER,
+        MERGE,
+        UNMERGE,
         _transfer(events),
         _erase(tables, events),
         *(f"revoke all on function {f} from public" for f in functions),
@@ -56,34 +60,65 @@ $$
 """The next number for a code at a site: patients who have moved elsewhere keep theirs."""
 
 
+MERGE = f"""
+create or replace function daymark_merge(who uuid, target uuid) returns void {DEFINER} as $$
+begin
+    perform from patients_patient where id in (who, target) order by id for update;
+    if not exists (select from patients_patient a join patients_patient b on b.id = target and b.site_id = a.site_id
+                   where a.id = who and who <> target and a.site_id = {IN_VIEW}) then
+        raise exception 'the records are not in view at one site';
+    end if;
+    if exists (select from patients_patient where id in (who, target) and merged_into is not null)
+        or exists (select from patients_patient where merged_into = who) then
+        raise exception 'one of the records is merged already';
+    end if;
+    update patients_patient set merged_into = target where id = who;
+end $$
+"""
+"""`who` becomes an alias of `target`; chains are not made, so every alias names the one that is decided."""
+UNMERGE = f"""
+create or replace function daymark_unmerge(who uuid) returns void {DEFINER} as $$
+begin
+    update patients_patient set merged_into = null where id = who and merged_into is not null and site_id = {IN_VIEW};
+    if not found then raise exception 'the record is not in view, or not merged'; end if;
+end $$
+"""
+
+
 def _transfer(events: Sequence[tuple[str, str]]) -> str:
-    """By the word of an offer: the patient, or null when the word opens nothing. What waits on a desk stays there."""
-    moved = "\n    ".join(f'update "{t}" set site_id = target where "{c}" = who;' for t, c in events)
+    """By the word of an offer: the patient, or null when the word opens nothing. What waits on a desk stays there.
+
+    Records that are merged into the patient move too.
+    """
+    moved = "\n    ".join(f'update "{t}" set site_id = target where "{c}" = any(people);' for t, c in events)
     return f"""
 create or replace function daymark_transfer(word text, target uuid, number text, moment timestamptz) returns uuid
 {DEFINER} as $$
 declare
     who uuid;
     place uuid;
+    people uuid[];
 begin
     if (target = {IN_VIEW}) is not true then raise exception 'the site is not in view'; end if;
     select a.patient_id, a.recorded_site_id into who, place from workflow_act a
     where a.kind = 'transfer-offer' and a.key = word and a.recorded_at > moment - interval '{OFFER_DAYS} days';
     if who is null then return null; end if;
-    perform from workflow_pathway where patient_id = who for update;
+    people := array(select id from patients_patient where id = who or merged_into = who);
+    perform from workflow_pathway where patient_id = any(people) order by patient_id for update;
     if not exists (select from patients_patient where id = who and site_id = place and site_id <> target
                    and merged_into is null)
         or exists (select from workflow_act a where a.patient_id = who and a.kind = 'transfer-offer' and a.key <> word
                    and a.recorded_at > (select max(b.recorded_at) from workflow_act b
                                         where b.patient_id = who and b.kind = 'transfer-offer' and b.key = word))
     then return null; end if;
-    update patients_inbounditem set patient_id = null where patient_id = who;
-    update patients_quarantineitem set patient_id = null where patient_id = who and state = 'waiting';
-    update patients_patient set site_id = target, mrn = coalesce(nullif(number, ''), mrn), version = version + 1
-    where id = who;
+    update patients_inbounditem set patient_id = null where patient_id = any(people);
+    update patients_quarantineitem set patient_id = null where patient_id = any(people) and state = 'waiting';
+    update patients_patient set site_id = target, version = version + 1,
+        mrn = case when id = who then coalesce(nullif(number, ''), mrn) else mrn end
+    where id = any(people);
     {moved}
-    update patients_blob set site_id = target where id in ({PACKETS});
-    update patients_blobpart set site_id = target where blob_id in ({PACKETS});
+    update patients_blob set site_id = target where id in ({SENT});
+    update patients_blobpart set site_id = target where blob_id in ({SENT});
     return who;
 end $$
 """

@@ -42,6 +42,8 @@ NO_PART_OF_THE_RECORD = (
     "outcomes.figurerow",
 )
 """Tables about patients whose rows an emergency access does not open: they serve the centre, not the care."""
+CORRECTED = ("mrn", "family_name", "given_name", "birth_date", "sex", "version")
+"""What may be changed of a patient's row; site and alias are changed by functions of the owner only."""
 NOT_BY_SITE = (
     "patients.membership",
     "patients.membershipsealedevent",
@@ -228,7 +230,7 @@ def _grants(model: type[models.Model]) -> list[str]:
     elif append_only(model):
         allowed = "select, insert"
     elif model._meta.label_lower == "patients.patient":
-        allowed = "select, insert, update"
+        allowed = f"select, insert, update ({', '.join(CORRECTED)})"
     elif model._meta.label_lower == "patients.patientaccess":
         allowed = f"select, update ({emergency.OWN_COLUMNS})"
     label = model._meta.label_lower

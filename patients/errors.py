@@ -75,6 +75,13 @@ class Conflict(DomainError):
     title = "This conflicts with what is recorded"
 
 
+class Merged(Conflict):
+    """The record was merged into another one. `extra` carries `survivor`, the id of that one."""
+
+    code = "merged"
+    title = "This record is merged into another one"
+
+
 class Stale(DomainError):
     """Somebody saved first. `extra` carries `current` and `submitted`."""
 

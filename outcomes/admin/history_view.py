@@ -20,7 +20,7 @@ CHANGES = ("plan", "demographics", "pin", "assign", "snooze", "book", "steroid")
 """Acts that replace the act of the same key before: told as old and new."""
 KEYED_BY_ID = (
     "acknowledge", "steroid", "steroid-dose", "override", "confirm-override", "void-request", "void", "infusion-note",
-    "attending", "transfer-offer",
+    "attending", "transfer-offer", "merge", "unmerge",
 )  # fmt: skip
 HIDDEN = ("alert", "hits", "changes", "obligations")
 

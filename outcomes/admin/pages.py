@@ -34,6 +34,7 @@ from workflow.admin import desk_view
 from workflow.admin.frame import page, visible
 from workflow.rules.bookings import bookable
 from workflow.rules.facts import History
+from workflow.rules.records import merged_records
 from workflow.rules.version import RULES_VERSION
 from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -104,6 +105,7 @@ def context(
         "planned": patient_view.iso((status["plan"] or {}).get("infusion_on")),
         "given": given_view.infusion(result.facts),
         "voided": given_view.voided(known),
+        "merged": merged_records(known),
         "strip": patient_view.strip(status),
         "gates": patient_view.gate_cards(status, row.pk),
         "window": chart_view.window(status),

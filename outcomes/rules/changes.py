@@ -19,7 +19,7 @@ from outcomes.rules.milestones import at_month
 from outcomes.rules.signing import IGNORED, JUDGED, Signed, agrees
 from workflow.rules.facts import Act, Fact, History, ResultFact, known
 
-ACTS = ("enrolment", "void")
+ACTS = ("enrolment", "void", "merge", "unmerge")
 NAMES = {
     "bleeds": "bleed", "factor_uses": "factor_use", "regimens": "regimen", "events": "event", "infusions": "infusion",
     "acts": "act", "results": "result",

@@ -62,7 +62,7 @@ class Built:
 
 def coded(contract: str, after: str = "") -> list[Coded]:
     """The next ones in view who have a code under the contract, by code."""
-    rows = SubjectCode.objects.filter(contract=contract, code__gt=after).order_by("code")
+    rows = _codes(contract).filter(code__gt=after).order_by("code")
     return [Coded(*row) for row in rows.values_list("patient_id", "site_id", "code", "site__code")[:BATCH]]
 
 
@@ -75,7 +75,12 @@ def batches(contract: str) -> Iterator[list[Coded]]:
 
 
 def how_many(contract: str) -> int:
-    return SubjectCode.objects.filter(contract=contract).count()
+    return _codes(contract).count()
+
+
+def _codes(contract: str) -> QuerySet[SubjectCode]:
+    """Codes of patients; that of a merged record waits for its return."""
+    return SubjectCode.objects.filter(contract=contract, patient__merged_into=None)
 
 
 def lines(

@@ -20,7 +20,9 @@ from outcomes_figurerow f join patients_patient p on p.id = f.patient_id and p.m
 """
 OF_SITES = "where f.site_id = any(%(sites)s::uuid[])"
 ENROLLED = """
-and f.patient_id in (select a.patient_id from workflow_act a where a.kind = 'enrolment' and a.key = %(contract)s)
+and f.patient_id in (
+    select coalesce(e.merged_into, e.id) from workflow_act a join patients_patient e on e.id = a.patient_id
+    where a.kind = 'enrolment' and a.key = %(contract)s)
 """
 MONTH_SUMS = ", ".join(
     [

@@ -17,6 +17,7 @@ from patients import matrix
 from patients.access import Principal
 from patients.errors import Forbidden, NotFound
 from patients.models import Patient
+from patients.selectors.records import merged_into
 
 
 class ApiView(APIView):
@@ -53,11 +54,15 @@ class PatientView(ApiView):
 
     object_first = True
     patient: Patient
+    of_merged: frozenset[str] = frozenset()
+    """Methods that a record takes though it is merged into another one; any other names that one (409)."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.patient = visible_patient(kwargs["patient"])
         self.require_at(self.patient.site_id)
+        if self.patient.merged_into and request.method not in self.of_merged:
+            raise merged_into(self.patient.merged_into)
 
 
 def without(body: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:

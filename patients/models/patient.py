@@ -17,7 +17,8 @@ SEXES = ("male", "female", "other", "unknown")
 class Patient(Identified):
     """A person on a pathway. `code` is shown instead of names in addresses, titles and logs.
 
-    `merged_into` names the patient that this row is an alias of.
+    `merged_into` names the patient that this row is an alias of: only the owner's functions set it, and an alias
+    has no alias of its own.
     """
 
     site = models.ForeignKey("patients.Site", on_delete=models.PROTECT, related_name="patients")
@@ -38,6 +39,13 @@ class Patient(Identified):
             models.UniqueConstraint(fields=["site", "code"], name="patient_code_per_site"),
             models.UniqueConstraint(fields=["id", "site"], name="patient_custody"),
             one_of("sex", SEXES, "patient_sex"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["merged_into"],
+                condition=models.Q(merged_into__isnull=False),
+                name="patient_aliases",
+            )
         ]
 
     def __str__(self) -> str:

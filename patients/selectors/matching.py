@@ -26,15 +26,33 @@ def matches(people: Iterable[Named], *, site: UUID, authorities: frozenset[str])
     numbers = {n.value for p in named for n in p.numbers}
     rows = list(Patient.objects.filter(site_id=site, mrn__in=numbers)) if numbers else []
     by_number = {row.mrn: row for row in rows}
-    return {person: _match(person, by_number, authorities) for person in named}
+    survivors = _survivors(rows)
+    return {person: _match(person, by_number, survivors, authorities) for person in named}
 
 
-def _match(person: Named, by_number: dict[str, Patient], authorities: frozenset[str]) -> Match:
+def _survivors(rows: Iterable[Patient]) -> dict[UUID, Patient]:
+    """The records into which some of these were merged, by the merged one's id."""
+    merged = {row.pk: row.merged_into for row in rows if row.merged_into}
+    found = Patient.objects.in_bulk(set(merged.values())) if merged else {}
+    return {pk: found[survivor] for pk, survivor in merged.items()}
+
+
+def _match(
+    person: Named, by_number: dict[str, Patient], survivors: dict[UUID, Patient], authorities: frozenset[str]
+) -> Match:
+    """A merged record's number is the person's too, and either record's name or date of birth fits it.
+
+    What comes under that number alone is kept under the merged record, where it counts for the one that stays.
+    """
     counting = [n.value for n in person.numbers if not authorities or authorities & set(n.authorities)]
-    found = {row.pk: row for n in counting if (row := by_number.get(n)) is not None and agrees(person, row)}
+    found: dict[UUID, tuple[Patient, Patient]] = {}
+    for row in (by_number[n] for n in counting if n in by_number):
+        whole = survivors.get(row.pk, row)
+        if agrees(person, row) or agrees(person, whole):
+            found[whole.pk] = (whole if whole.pk in found else row, whole)
     if len(found) == 1:
-        row = next(iter(found.values()))
-        return Match(row.pk, row.birth_date)
+        row, whole = next(iter(found.values()))
+        return Match(row.pk, whole.birth_date)
     return Match(reason="patient-ambiguous" if found else "patient-unmatched")
 
 

@@ -33,6 +33,18 @@ def transfer(*, word: str, site: UUID, mrn: str, at: datetime) -> UUID | None:
         ) from error
 
 
+def merge(*, patient: UUID, into: UUID) -> None:
+    """Makes one record an alias of another one of the same site; both in view, neither merged."""
+    with connection.cursor() as cursor:
+        cursor.execute("select daymark_merge(%s, %s)", [patient, into])
+
+
+def unmerge(*, patient: UUID) -> None:
+    """The record stands for itself again."""
+    with connection.cursor() as cursor:
+        cursor.execute("select daymark_unmerge(%s)", [patient])
+
+
 def erase(
     *, tombstone: UUID, patient: UUID, ground: str, rule: str, reason: str, by: str, at: datetime
 ) -> None:

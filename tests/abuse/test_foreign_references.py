@@ -27,6 +27,7 @@ MAPPING = {
     "name": "m", "columns": {"mrn": "a", "value": "b", "code": "c", "collected_at": "d"},
     "constants": {"unit": "U/L"}, "date_formats": ["%d.%m.%Y"],
 }  # fmt: skip
+ASKS = {"api:exports": "coordinator", "api:merge": "site_admin"}
 PINNED = {"pathway", "policy", "contract", "site"}
 """Refused with a word about where to change them, before all else."""
 
@@ -51,6 +52,7 @@ def bodies(place: Place) -> Iterator[tuple[str, str, Any, Any, dict[str, Any]]]:
     yield "api:emergencies", "site", "canary-north", "zanary-north", unfit
     known = {"code": "canary-north-0001", "birth_date": "1931-12-29", "reason": "x"}
     yield "api:emergencies", "from_site", "canary-north", "zanary-north", known
+    yield "api:merge", "into", str(place.patient), nobody, {"reason": "x"}
     yield "api:feeds", "site", "canary-north", "zanary-north", {}
     yield "api:task-assign", "assignee", place.world.user("coordinator").username, "zoordinator", {}
     yield (
@@ -69,7 +71,7 @@ def test_no_reference_to_another_site_is_taken_or_told_from_one_that_nothing_has
         before = _rows()
         answers = []
         for value in (foreign, absent):
-            who = "coordinator@south" if name == "api:exports" else "clinician@south"
+            who = f"{ASKS.get(name, 'clinician')}@south"
             answer = place.ask(who, "POST", url, {**rest, key: value})
             answers.append((answer.status_code, answer.content.decode().replace(value, "")))
         if answers[0] != answers[1] or not 400 <= answers[0][0] < 500 or _rows() != before:

@@ -37,6 +37,7 @@ FORMS = (
     "infusion/",
     "packet/",
     "claim/",
+    "merge/",
 )
 
 
@@ -46,7 +47,8 @@ def addresses(page: Any, server: str, clinic: Mapping[str, UUID]) -> list[str]:
     stock = page.eval_on_selector_all("#content a", "links => links.map(a => a.pathname)")
     patients = [f"/admin/patients/{clinic[name]}/" for name in STORIES]
     lists = [f"/admin/{name}" for name in LISTS]
-    return [*lists, *patients, *(patients[0] + form for form in FORMS), *sorted(set(stock))]
+    merge = f"{patients[0]}merge/?into={clinic[STORIES[1]]}"
+    return [*lists, *patients, *(patients[0] + form for form in FORMS), merge, *sorted(set(stock))]
 
 
 @pytest.mark.parametrize("half", [0, 1])

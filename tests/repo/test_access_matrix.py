@@ -27,6 +27,8 @@ AUDIT = {
     "admin:patient-reads",
 }
 """Who did what: ids of patients, never what is recorded about them."""
+MERGES = {"api:merge", "admin:merge", "admin:merges"}
+"""Who merges two records must see what they say differently and what would change."""
 OWN_IMPORTS = {"api:imports", "api:import", "api:import-items", "api:import-errors"}
 
 
@@ -104,6 +106,7 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
         "admin:index",
         "admin:patients_*sealedevent_*",
         *AUDIT,
+        *MERGES,
     }
 
 

@@ -13,6 +13,7 @@ from django.template.response import TemplateResponse
 from patients.admin.roles import principal, require
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Patient
+from patients.selectors.records import merged_into
 
 
 def page(
@@ -37,10 +38,15 @@ def uuid_or_404(text: str) -> UUID:
         raise Http404(NotFound.title) from error
 
 
-def visible(request: HttpRequest, patient: UUID, roles: Iterable[str]) -> Patient:
-    """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403)."""
+def visible(request: HttpRequest, patient: UUID, roles: Iterable[str], *, merged: bool = False) -> Patient:
+    """The patient, if the person may see it (else 404) and holds a role for this at its site (else 403).
+
+    Raises Merged for a record that is merged into another one, unless such a one is wanted too.
+    """
     row = Patient.objects.select_related("site").filter(pk=patient).first()
     if row is None:
         raise Http404(NotFound.title)
     require(request, roles, site=row.site_id)
+    if row.merged_into and not merged:
+        raise merged_into(row.merged_into)
     return row

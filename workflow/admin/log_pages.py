@@ -16,6 +16,7 @@ from patients import data as catalogue
 from patients.admin.roles import CARE
 from patients.errors import DomainError, Fault, NotFound
 from patients.models import Patient
+from patients.selectors.records import records
 from patients.services.shapes import checked
 from workflow.admin.frame import faults_of, page, uuid_or_404, visible
 from workflow.admin.intake_frame import by_field, shown, summary
@@ -48,7 +49,11 @@ def _named(row: Patient, kind: str, text: str) -> Any | None:
     """The entry that is to be corrected; None when none is named."""
     if not text:
         return None
-    found = facts.KINDS[kind][0]._default_manager.filter(pk=uuid_or_404(text), patient_id=row.pk).first()
+    found = (
+        facts.KINDS[kind][0]
+        ._default_manager.filter(pk=uuid_or_404(text), patient__in=records(row.pk))
+        .first()
+    )
     if found is None:
         raise Http404(NotFound.title)
     return found

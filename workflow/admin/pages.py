@@ -58,6 +58,7 @@ def tabs(request: HttpRequest) -> list[dict[str, Any]]:
         ("audit", "Audit", OPENS_ADMIN),
         ("emergency", "Emergency access", CLINICIAN),
         ("emergency-reviews", "Emergency reviews", CUSTODIANS),
+        ("merges", "Merged records", SITE_ADMIN),
         ("erasures", "Deletions", SITE_ADMIN),
         ("health", "Health", SITE_ADMIN),
     ]
@@ -90,6 +91,8 @@ def patients(request: HttpRequest) -> HttpResponse:
     found = list(rows[: PER_PAGE + 1])
     if text and len(found) == 1:
         return redirect("admin:patient", found[0].pk)
+    if text and not found and (alias := Patient.objects.filter(code=text).first()):
+        return redirect("admin:patient", alias.pk)
     more = found[PER_PAGE - 1].code if len(found) > PER_PAGE else ""
     return page(
         request, "workflow/patients.html", "Patients", rows=found[:PER_PAGE], text=text, more=more,

@@ -18,6 +18,7 @@ from patients.api.base import PatientView
 from patients.api.idempotency import idempotent
 from patients.api.paging import page_of
 from patients.models.base import FactRow
+from patients.selectors.records import records
 from workflow.api.hidden import FACT
 from workflow.selectors.facts import shown_value
 from workflow.selectors.kits import kit_warnings
@@ -31,10 +32,11 @@ class Facts(PatientView):
     """One kind of fact of one patient; `kind` comes from the route."""
 
     kind = ""
+    of_merged = frozenset({"POST"})
 
     def get(self, request: Request, patient: UUID) -> Response:
         model = facts.KINDS[self.kind][0]
-        rows = model._default_manager.filter(patient_id=patient).order_by("recorded_at", "id")
+        rows = model._default_manager.filter(patient__in=records(patient)).order_by("recorded_at", "id")
         return page_of(request, rows, lambda page: [self._shown(r) for r in page])
 
     @idempotent

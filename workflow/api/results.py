@@ -15,6 +15,7 @@ from patients.api.idempotency import idempotent
 from patients.api.paging import page_of
 from patients.errors import NotFound
 from patients.models import Result, ResultHead
+from patients.selectors.records import records
 from patients.services.shapes import checked
 from workflow.api.hidden import RESULT
 from workflow.selectors import results as selector
@@ -25,9 +26,11 @@ from workflow.services.intake import Outcome
 class Results(PatientView):
     """Every result in the version that counts (or its last one); `POST` takes one result or a list."""
 
+    of_merged = frozenset({"POST"})
+
     @extend_schema(responses=OpenApiTypes.OBJECT, operation_id="results_list")
     def get(self, request: Request, patient: UUID) -> Response:
-        heads = ResultHead.objects.filter(patient_id=patient).order_by("collected_at", "lineage")
+        heads = ResultHead.objects.filter(patient__in=records(patient)).order_by("collected_at", "lineage")
         site = self.patient.site_id
         return page_of(
             request, heads, lambda page: [self.seen_at(site, r, RESULT) for r in selector.result_rows(page)]

@@ -10,6 +10,9 @@ from django.db import models
 
 from patients.models.base import PatientRow
 
+MERGED = "merged"
+"""The phase of a record that was merged into another one: nothing is decided under it."""
+
 
 class Pathway(PatientRow):
     """One row per patient: the lock of the one door, the pins, and the state known now.

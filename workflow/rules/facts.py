@@ -273,9 +273,20 @@ class Person:
     sex: str = "unknown"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Joined:
+    """Facts that were written under another record of the person, and since when it is known to be one person."""
+
+    since: datetime
+    facts: frozenset[UUID]
+
+
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """All that was ever recorded about one patient, every version, in any order."""
+    """All that was ever recorded about one patient, every version, in any order.
+
+    `joined` names those of the facts that come from records merged into the patient's.
+    """
 
     person: Person
     timezone: str
@@ -294,6 +305,25 @@ class History:
     kits: tuple[KitFact, ...] = ()
     authorizations: tuple[AuthorizationFact, ...] = ()
     acts: tuple[Act, ...] = ()
+    joined: tuple[Joined, ...] = ()
+
+    def known_at(self, moment: datetime | None) -> History:
+        """Without the facts of records that were merged later (None: now)."""
+        late = [j.facts for j in self.joined if moment is not None and j.since > moment]
+        if not late:
+            return self
+        hidden = frozenset[UUID]().union(*late)
+        kept: dict[str, Any] = {
+            name: tuple(f for f in getattr(self, name) if f.id not in hidden) for name in FACTS
+        }
+        return replace(self, **kept)
+
+
+FACTS = (
+    "results", "waiting", "bleeds", "factor_uses", "regimens", "attestations", "events", "coverages", "draws",
+    "infusions", "kits", "authorizations", "acts",
+)  # fmt: skip
+"""Parts of a history that are about the person."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -383,6 +413,7 @@ def known(history: History, *, as_of: date, as_known_at: datetime | None = None)
     recorded on its day. Plans, pins and enrolments count from when they were recorded only. Of a site's own
     numbers those count that were in force on Day 0, or on `as_of` before it.
     """
+    history = history.known_at(as_known_at)
     results, former, conflicts = _results(history.results, as_of, as_known_at)
     acts = sorted(_kept(history.acts, as_known_at), key=lambda a: (a.recorded_at, a.id))
     acts = [a for a in acts if a.kind in UNDATED_ACTS or a.true_on <= as_of]
@@ -553,6 +584,7 @@ def _person(person: Person, acts: list[Act]) -> Person:
 
 def next_true_on(history: History, *, after: date, as_known_at: datetime | None = None) -> date | None:
     """The first date after `after` on which a fact that is already recorded becomes true."""
+    history = history.known_at(as_known_at)
     dated: list[tuple[datetime, date]] = [(r.recorded_at, r.collected_on) for r in history.results]
     dated += [(b.recorded_at, b.onset_on) for b in history.bleeds]
     dated += [(u.recorded_at, u.given_on) for u in history.factor_uses]

@@ -19,6 +19,7 @@ from django.db import connection, models
 from patients.access import Principal
 from patients.models import Membership, Patient
 from patients.models.audit import SealedEvent
+from patients.selectors.records import records
 
 WHOLE = frozenset({"auditor", "site_admin"})
 OWN = frozenset({"coordinator", "clinician"})
@@ -105,6 +106,7 @@ def events(scope: Scope, wanted: Wanted) -> Rows:
     parts = [part for name, model in sorted(chosen.items()) if (part := _part(name, model, scope, wanted))]
     sites = {"whole": list(scope.whole), "own": list(scope.own), "username": scope.username}
     asked = {f"w_{name}": getattr(wanted, name) for name in Wanted.__slots__}
+    asked["w_records"] = _records(wanted.patient)
     nothing = f"select {', '.join(f'null as {n}' for n in EVENT)} where false"
     inside = " union all ".join(f"({part})" for part in parts) or nothing
     named = ", ".join("s.code as site" if n == "site" else f"e.{n}" for n in EVENT)
@@ -124,7 +126,7 @@ def _part(name: str, model: type[models.Model], scope: Scope, wanted: Wanted) ->
         f"({site} = any(%(whole)s) or {site} = any(%(own)s) and {told} = %(username)s)"
     ]  # fmt: skip
     pairs = {"change": "pgh_label", "object": "pgh_obj_id", "patient": patient, "site": site, "by": told}
-    conditions += [f"{column} = %(w_{n})s" for n, column in pairs.items() if getattr(wanted, n)]
+    conditions += [f"{column} {_wanted(n)}" for n, column in pairs.items() if getattr(wanted, n)]
     conditions += ["pgh_created_at >= %(w_since)s"] if wanted.since else []
     conditions += ["pgh_created_at < %(w_until)s"] if wanted.until else []
     only = f" where {' and '.join(conditions)}" if conditions else ""
@@ -137,11 +139,21 @@ def _part(name: str, model: type[models.Model], scope: Scope, wanted: Wanted) ->
     )
 
 
+def _wanted(name: str) -> str:
+    """The comparison with what is asked for; a patient is asked for under all records."""
+    return "= any(%(w_records)s)" if name == "patient" else f"= %(w_{name})s"
+
+
+def _records(patient: UUID | None) -> list[UUID]:
+    """All records of the person in view; the id itself even when nothing is left of it."""
+    return sorted({patient, *(row["pk"] for row in records(patient))}) if patient else []
+
+
 def reads(scope: Scope, wanted: Wanted) -> Rows:
     """Answered requests for patient data. Of other people's, those about patients at whole sites are shown."""
     conditions = [] if scope.all else ["(r.user_id = %(me)s or r.patients && %(theirs)s)"]
     if wanted.patient:
-        conditions.append("(r.patients @> array[%(w_patient)s]::uuid[] or r.subject = %(w_patient)s::text)")
+        conditions.append("(r.patients && %(w_records)s or r.subject = any(%(w_records)s::text[]))")
     named = (
         "r.patients"
         if scope.all
@@ -165,7 +177,7 @@ def _logged(
     conditions += ["r.at >= %(w_since)s"] if wanted.since else []
     conditions += ["r.at < %(w_until)s"] if wanted.until else []
     only = f" where {' and '.join(conditions)}" if conditions else ""
-    asked: dict[str, Any] = {"me": scope.user, "w_patient": wanted.patient, "w_by": wanted.by,
+    asked: dict[str, Any] = {"me": scope.user, "w_records": _records(wanted.patient), "w_by": wanted.by,
              "w_since": wanted.since, "w_until": wanted.until}  # fmt: skip
     if not scope.all:
         asked |= _seen(scope)
@@ -184,15 +196,15 @@ def _seen(scope: Scope) -> dict[str, list[UUID]]:
 
 
 def read_by_whom(patient: UUID) -> list[dict[str, Any]]:
-    """Who has seen this patient: per person how often (`emergency`: by emergency access), when and where. One query."""
+    """Who has seen this patient, under any record: per person how often (`emergency`: by emergency access), when and where."""
     with connection.cursor() as cursor:
         cursor.execute(
             "select coalesce(u.username, ''), coalesce(u.first_name || ' ' || u.last_name, ''), count(*), min(r.at), max(r.at),"
             " array_agg(distinct r.route order by r.route), count(r.emergency) from patients_readlog r"
             " left join patients_user u on u.id = r.user_id"
-            " where r.patients @> array[%(patient)s]::uuid[] or r.subject = %(patient)s::text"
+            " where r.patients && %(records)s or r.subject = any(%(records)s::text[])"
             " group by 1, 2 order by max(r.at) desc",
-            {"patient": patient},
+            {"records": _records(patient)},
         )
         names = ("by", "name", "count", "first", "last", "routes", "emergency")
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

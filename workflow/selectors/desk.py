@@ -34,6 +34,7 @@ from patients.readers import wire
 from patients.readers.envelope import Named, ResultEnvelope
 from patients.rules.versions import FINAL
 from patients.selectors.matching import agrees, candidates
+from patients.selectors.records import records
 from workflow.rules import desk as rules
 
 PER_PAGE, ALIKE = 50, 20
@@ -58,9 +59,11 @@ class Filter:
             "source__code": self.source,
             "reason": self.reason,
             "inbound": self.inbound,
-            "patient": self.patient,
+            "patient__in": records(self.patient) if self.patient else None,
         }
-        return QuarantineItem.objects.filter(**wanted, **{n: v for n, v in more.items() if v})
+        return QuarantineItem.objects.filter(
+            **wanted, **{n: v for n, v in more.items() if v is not None and v != ""}
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +199,7 @@ def sites_waiting(sites: Iterable[UUID]) -> list[Site]:
 
 def about(patient: UUID) -> list[Item]:
     """What waits about a patient, oldest first; one query."""
-    return _items(QuarantineItem.objects.filter(patient=patient, state="waiting"))[:PER_PAGE]
+    return _items(QuarantineItem.objects.filter(patient__in=records(patient), state="waiting"))[:PER_PAGE]
 
 
 def one(item: UUID) -> Item | None:
@@ -278,9 +281,9 @@ def beside(item: Item) -> list[Report]:
     if head is None:
         return []
     same = {"likeness": head.likeness} if head.suspect else {"lineage": head.lineage}
-    heads = ResultHead.objects.filter(patient=item.patient, active=True, suspect=False, **same).values(
-        "result"
-    )
+    heads = ResultHead.objects.filter(
+        patient__in=records(item.patient) if item.patient else (), active=True, suspect=False, **same
+    ).values("result")
     counting = set(heads.values_list("result", flat=True))
     wanted = Q(pk__in=[*counting, item.result])
     if not head.suspect:

@@ -8,9 +8,12 @@ from itertools import islice
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 
+from patients.models import Patient
 from workflow.models import Pathway
+from workflow.models.pathway import MERGED
 from workflow.rules.effects import Decision
 from workflow.rules.facts import History, PatientFacts, known
 from workflow.selectors.decisions import decided, local_date
@@ -19,14 +22,18 @@ from workflow.selectors.facts import histories
 
 BATCH = 20
 HEADS = """
-select patient_id, replace(lineage::text, '-', ''), case when active and not suspect then replace(result::text, '-', '') end
-from patients_resulthead where patient_id = any(%s)
+select coalesce(p.merged_into, p.id), replace(h.lineage::text, '-', ''),
+    case when h.active and not h.suspect then replace(h.result::text, '-', '') end
+from patients_resulthead h join patients_patient p on p.id = h.patient_id
+where p.id = any(%s) or p.merged_into = any(%s)
 """
 
 
 def drift() -> Iterator[str]:
     """One sentence per difference between what is stored and what follows from the facts."""
-    pathways = Pathway.objects.select_related("site").order_by("pk").iterator(chunk_size=BATCH)
+    yield from _merged()
+    rows = Pathway.objects.filter(patient__merged_into=None).select_related("site").order_by("pk")
+    pathways = rows.iterator(chunk_size=BATCH)
     while batch := list(islice(pathways, BATCH)):
         yield from _batch(batch)
 
@@ -52,6 +59,17 @@ def _batch(pathways: Sequence[Pathway]) -> Iterator[str]:
             yield f"{name}: not decided again since {pathway.next_change_on}"
 
 
+def _merged() -> Iterator[str]:
+    """What is stored under records that are decided under another one, and should not be there."""
+    for patient in Patient.objects.exclude(merged_into=None).order_by("pk").values_list("pk", flat=True):
+        for kind, key in sorted(stored_fingerprints([patient])[patient]):
+            yield f"patient {patient}: {kind} {key} should not be there"
+    alone, merged = Q(patient__merged_into=None), Q(phase=MERGED)
+    unlike = Pathway.objects.filter(alone & merged | ~alone & ~merged)
+    for patient in unlike.values_list("pk", flat=True):
+        yield f"patient {patient}: the phase does not say whether the record is merged"
+
+
 def _decision_drift(
     pathway: Pathway, told: History, decision: Decision, stored: dict[tuple[str, str], str]
 ) -> Iterator[str]:
@@ -75,7 +93,7 @@ def _heads(patients: Sequence[UUID]) -> dict[UUID, dict[str, str | None]]:
     """Per patient and result: the version that the list of heads says counts, None where none does."""
     found: dict[UUID, dict[str, str | None]] = {pk: {} for pk in patients}
     with connection.cursor() as cursor:
-        cursor.execute(HEADS, [list(patients)])
+        cursor.execute(HEADS, [list(patients)] * 2)
         for owner, lineage, result in cursor.fetchall():
             found[owner][lineage] = result
     return found

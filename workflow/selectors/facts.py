@@ -1,4 +1,8 @@
-"""Loads everything ever recorded about a patient in three queries, as plain values."""
+"""Loads everything ever recorded about a patient in three queries, as plain values.
+
+Facts of records that were merged into the patient's are the patient's; a merged record has none of its own. One more
+query tells whose they are where there are any.
+"""
 
 from __future__ import annotations
 
@@ -29,11 +33,10 @@ from patients.models import (
     Result,
     SiteSetting,
 )
+from patients.selectors.records import merged_into
 from workflow.models import Act, Authorization, Infusion, Kit
 from workflow.rules.facts import (
-    Act as ActFact,
-)
-from workflow.rules.facts import (
+    FACTS,
     AttestationFact,
     AuthorizationFact,
     BleedFact,
@@ -49,45 +52,90 @@ from workflow.rules.facts import (
     ResultFact,
     WaitingItem,
 )
+from workflow.rules.facts import (
+    Act as ActFact,
+)
+from workflow.rules.records import joined
 from workflow.rules.site_settings import Setting
 
+RECORDS = (
+    "with records as materialized (select id from patients_patient"
+    " where id = any(%s) or merged_into = any(%s))"
+)
+ONE_OF_THEM = "any(array(select id from records))"
+"""The statements begin with “select”: before any other the audit sends its context along."""
+NOBODY = UUID(int=0)
 READ_JSON = json.JSONDecoder(parse_float=Decimal).decode
 
 
 def history(patient: UUID) -> History:
-    """All facts and acts of one patient. Raises NotFound for one that is not, or not in the caller's sites."""
-    return histories([patient])[patient]
+    """All facts and acts of one patient. Raises NotFound for one that is not, or not in the caller's sites, Merged for
+    a record that is merged into another one."""
+    people = _people([patient])
+    if people[0].merged_into:
+        raise merged_into(people[0].merged_into)
+    return histories_of(people)[patient]
 
 
 def histories(patients: Sequence[UUID], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
-    """The same for many patients at once, still in three queries; of `analytes` only, where they are named."""
+    """The same for many patients at once, still in three queries; of `analytes` only, where they are named. A merged
+    record has no facts of its own."""
+    return histories_of(_people(patients), analytes=analytes)
+
+
+def _people(patients: Sequence[UUID]) -> list[Patient]:
     people = list(Patient.objects.filter(pk__in=patients).select_related("site"))
     if len(people) != len(set(patients)):
         raise NotFound("There is no such patient.")
-    return histories_of(people, analytes=analytes)
+    return people
 
 
 def histories_of(people: Sequence[Patient], *, analytes: Sequence[str] | None = None) -> dict[UUID, History]:
     """The same for patients at hand with their sites, in two queries."""
-    patients = [p.pk for p in people]
+    patients = [p.pk for p in people if p.merged_into is None]
     results = _results(patients, analytes)
     small = _small_facts(patients, {p.site_id for p in people})
-    return {
-        p.pk: History(
-            person=Person(id=p.pk, birth_date=p.birth_date, sex=p.sex),
-            timezone=p.site.timezone,
-            site_code=p.site.code,
-            results=tuple(results.get(p.pk, ())),
-            settings=tuple(small.get(("settings", p.site_id), ())),
-            **{name: tuple(small.get((name, p.pk), ())) for name in SMALL if name != "settings"},
+    merged = _merged({*results, *(owner for name, owner in small if name != "settings")} - set(patients))
+
+    def recorded(person: Patient, record: UUID) -> History:
+        """What is written under one record."""
+        facts = {name: tuple(small.get((name, record), ())) for name in FACTS if name != "results"}
+        return History(
+            person=Person(id=person.pk, birth_date=person.birth_date, sex=person.sex),
+            timezone=person.site.timezone,
+            site_code=person.site.code,
+            results=tuple(results.get(record, ())),
+            settings=tuple(small.get(("settings", person.site_id), ())),
+            **facts,
         )
-        for p in people
-    }
+
+    found = {}
+    for p in people:
+        told = recorded(p, p.pk if p.merged_into is None else NOBODY)
+        for record in merged.get(p.pk, ()):
+            told = joined(told, recorded(p, record), since=_since(told, record))
+        found[p.pk] = told
+    return found
+
+
+def _merged(records: set[UUID]) -> dict[UUID, list[UUID]]:
+    """Records merged into each patient."""
+    found: dict[UUID, list[UUID]] = {}
+    rows = Patient.objects.filter(pk__in=records).order_by("pk") if records else ()
+    for row in rows:
+        assert row.merged_into is not None
+        found.setdefault(row.merged_into, []).append(row.pk)
+    return found
+
+
+def _since(history: History, record: UUID) -> datetime:
+    """When a record was merged into the patient's, the last time."""
+    return max(a.recorded_at for a in history.acts if (a.kind, a.key) == ("merge", str(record)))
 
 
 def _results(patients: Sequence[UUID], analytes: Sequence[str] | None) -> dict[UUID, list[ResultFact]]:
     found: defaultdict[UUID, list[ResultFact]] = defaultdict(list)
-    asked = [list(patients)] if analytes is None else [list(patients), list(analytes)]
+    asked: list[Any] = [list(patients)] * 2 + ([] if analytes is None else [list(analytes)])
     with _binary_cursor() as cursor:
         cursor.execute(_select_results(only=analytes is not None), asked)
         for row in cursor.fetchall():
@@ -110,8 +158,8 @@ def _select_results(*, only: bool) -> str:
     columns = [f"trim_scale({n})" if kinds[n] == "DecimalField" else n for n in ResultFact._fields]
     columns[ResultFact._fields.index("code")] = "nullif(code, '')"
     return (
-        f"select {', '.join(columns)}, patient_id from {Result._meta.db_table}"
-        f" where patient_id = any(%s){' and analyte = any(%s)' if only else ''}"
+        f"select * from ({RECORDS} select {', '.join(columns)}, patient_id from {Result._meta.db_table}"
+        f" where patient_id = {ONE_OF_THEM}{' and analyte = any(%s)' if only else ''}) told"
     )
 
 
@@ -125,18 +173,19 @@ def _plain(value: Decimal | None) -> Decimal | None:
 
 def _small_facts(patients: Sequence[UUID], sites: Iterable[UUID]) -> dict[tuple[str, UUID], list[Any]]:
     """Every other kind of fact in one query: each table's rows as JSON, told apart by their name."""
-    parts, parameters = [], []
+    parts: list[str] = []
+    parameters: list[Any] = [list(patients)] * 2
     for name, (model, _) in SMALL.items():
-        owner = "site_id" if name == "settings" else "patient_id"
+        owner, those = ("site_id", "any(%s)") if name == "settings" else ("patient_id", ONE_OF_THEM)
         only = " and (state = 'waiting' or resolved_at is not null)" if name == "waiting" else ""
         parts.append(
             f"select '{name}', {owner}, to_jsonb(t)::text from \"{model._meta.db_table}\" t"
-            f" where {owner} = any(%s){only}"
+            f" where {owner} = {those}{only}"
         )
-        parameters.append(list(sites) if name == "settings" else list(patients))
+    parameters.append(list(sites))
     found: dict[tuple[str, UUID], list[Any]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(" union all ".join(parts), parameters)
+        cursor.execute(f"select * from ({RECORDS} {' union all '.join(parts)}) told", parameters)
         for name, owner, text in cursor.fetchall():
             model, build = SMALL[name]
             found.setdefault((name, owner), []).append(build(_typed(model, READ_JSON(text))))

@@ -42,13 +42,13 @@ def identity(column: str) -> Condition:
     return condition
 
 
-def reference(column: str, kind: str) -> Condition:
-    """A reference to one type: `ID`, `Patient/ID` or an address that ends so."""
+def reference(column: str, kind: str, *others: str) -> Condition:
+    """A reference to one type: `ID`, `Patient/ID` or an address that ends so, in one of the columns."""
 
     def condition(text: str) -> Q:
         found = re.fullmatch(rf"(?:(?:.*/)?{kind}/)?([^/]+)", text)
         pk = _uuid(found[1]) if found else None
-        return Q(**{column: pk}) if pk else NOTHING
+        return any_of(Q(**{name: pk}) for name in (column, *others)) if pk else NOTHING
 
     return condition
 

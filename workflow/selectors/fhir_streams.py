@@ -56,7 +56,7 @@ def _identified(value: str) -> Q:
 
 
 def pathways() -> QuerySet[Pathway]:
-    return Pathway.objects.all()
+    return Pathway.objects.filter(patient__merged_into=None)
 
 
 def tasks() -> QuerySet[TaskDue]:
@@ -91,7 +91,7 @@ INFUSED = {
 }
 USED = {"entered-in-error": Q(retracted=True), "completed": GIVEN}
 STATUS = "http://hl7.org/fhir/"
-PATIENT = by.reference("patient_id", "Patient")
+PATIENT = by.reference("patient_id", "Patient", "patient__merged_into")
 OF_PATIENT: dict[str, Condition] = {"patient": PATIENT, "subject": PATIENT}
 
 

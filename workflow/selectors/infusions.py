@@ -9,6 +9,7 @@ from uuid import UUID
 from django.db.models import Case, CharField, OuterRef, QuerySet, Subquery, Value, When
 
 from patients.errors import Invalid
+from patients.selectors.records import records
 from workflow.models import Act, Infusion
 from workflow.selectors import shown
 from workflow.selectors.facts import INFUSION_SHOWN, shown_value
@@ -66,8 +67,8 @@ def override_row(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def recorded(patient: UUID) -> list[dict[str, Any]]:
     """Every infusion ever recorded for the patient, oldest first; `void` says who asked, who confirmed and why."""
-    rows = Infusion.objects.filter(patient_id=patient).order_by("recorded_at", "id")
-    acts = Act.objects.filter(patient_id=patient, kind__in=("void-request", "void"))
+    rows = Infusion.objects.filter(patient__in=records(patient)).order_by("recorded_at", "id")
+    acts = Act.objects.filter(patient__in=records(patient), kind__in=("void-request", "void"))
     said = {(a.kind, a.key): a for a in acts.order_by("recorded_at", "id")}
     return [{**_infusion(row), "void": _void(said, str(row.pk))} for row in rows]
 

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from patients.models.base import FactRow
+from patients.selectors.records import records
 from workflow.models import Act
 
 SHOWN = 300
@@ -24,13 +25,13 @@ class Entry:
 
 def entries(model: type[FactRow], patient: UUID, *, by: str) -> list[Entry]:
     """Facts by the date column `by`, newest first; two queries."""
-    rows = list(model._default_manager.filter(patient_id=patient).order_by("recorded_at", "id"))
+    rows = list(model._default_manager.filter(patient__in=records(patient)).order_by("recorded_at", "id"))
     known = {row.pk: row for row in rows}
     passed = {row.supersedes for row in rows if row.supersedes}
     heads = sorted(
         (r for r in rows if r.pk not in passed), key=lambda r: (getattr(r, by), r.recorded_at), reverse=True
     )
-    why = dict(Act.objects.filter(patient_id=patient, kind="retract").values_list("key", "reason"))
+    why = dict(Act.objects.filter(patient__in=records(patient), kind="retract").values_list("key", "reason"))
     return [Entry(row, _former(row, known), why.get(str(row.pk), "")) for row in heads[:SHOWN]]
 
 

@@ -23,8 +23,8 @@ def pin_changes(patient: UUID, pins: Mapping[str, Mapping[str, str]], *, today: 
     old, new = evaluate(facts, pinned(facts), owed, today), evaluate(facts, moved, owed, today)
     return {
         **pins,
-        "gates": _differences(_gates(old), _gates(new)),
-        "tasks": _differences(_tasks(old), _tasks(new)),
+        "gates": differences(_gates(old), _gates(new)),
+        "tasks": differences(_tasks(old), _tasks(new)),
         "blocked_by": {"old": list(old.blocked_by), "new": list(new.blocked_by)},
     }
 
@@ -43,7 +43,8 @@ def _tasks(decision: Decision) -> dict[str, dict[str, Any]]:
     }
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What differs by key, each with old and new (None: not there)."""
     return [
         {"key": key, "old": old.get(key), "new": new.get(key)}
         for key in sorted(old.keys() | new.keys())

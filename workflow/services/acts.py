@@ -8,7 +8,9 @@ from typing import Any
 from uuid import UUID
 
 from patients.errors import Stale
+from patients.selectors.records import records
 from workflow.models import Act
+from workflow.rules.records import OF_THE_RECORD
 from workflow.services.door import Entry, the_door
 
 
@@ -36,26 +38,38 @@ def write(
     payload: Mapping[str, Any],
     true_on: date | None = None,
     reason: str = "",
+    record: UUID | None = None,
 ) -> Act:
-    """One act within an open door."""
+    """One act within an open door; `record` as in `Entry.stamp`."""
     return Act.objects.create(
         kind=kind,
         key=key,
         payload=dict(payload),
         true_on=true_on or entry.today,
         reason=reason,
-        **entry.stamp(),
+        **entry.stamp(record),
     )
 
 
 def on_key(patient: UUID, kind: str, key: str) -> Sequence[Act]:
     """All acts of one kind on one key, oldest first."""
-    return list(Act.objects.filter(patient_id=patient, kind=kind, key=key).order_by("recorded_at", "id"))
+    return list(
+        Act.objects.filter(patient_id__in=_records(patient, kind), kind=kind, key=key).order_by(
+            "recorded_at", "id"
+        )
+    )
 
 
 def of_kind(patient: UUID, kind: str) -> Sequence[Act]:
     """All acts of one kind, oldest first."""
-    return list(Act.objects.filter(patient_id=patient, kind=kind).order_by("recorded_at", "id"))
+    return list(
+        Act.objects.filter(patient_id__in=_records(patient, kind), kind=kind).order_by("recorded_at", "id")
+    )
+
+
+def _records(patient: UUID, kind: str) -> Any:
+    """The records whose acts of a kind count for the patient."""
+    return [patient] if kind in OF_THE_RECORD else records(patient)
 
 
 def must_be(known: Sequence[Act], expected: int, *, submitted: Mapping[str, Any]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from workflow.models import Alert, Pathway
-from workflow.models.pathway import DerivedRow
+from workflow.models.pathway import MERGED, DerivedRow
 from workflow.rules.effects import Decision
 from workflow.rules.version import RULES_VERSION
 from workflow.selectors.decisions import Decided, decided, local_date
@@ -60,6 +60,17 @@ def _decide_some(pathways: Mapping[Pathway, datetime]) -> list[Decision]:
         again = [r.id for r in changes[pathway].changed if r.id in closed]
         ledger.alert_notices(pathway, new, again, at=at)
     return [result.decision for result in decisions]
+
+
+def withdraw(pathway: Pathway, *, at: datetime) -> None:
+    """Takes back what was decided under a record that is now decided under another one; the row must be locked."""
+    for model in MODELS.values():
+        model._default_manager.filter(patient_id=pathway.patient_id).delete()
+    pathway.phase, pathway.ready, pathway.blocked_by = MERGED, False, []
+    pathway.planned_on = pathway.day0 = pathway.next_change_on = None
+    pathway.decided_at = at
+    pathway.decided_seq += 1
+    pathway.save()
 
 
 def _changes(rows: Sequence[Row], stored: Mapping[tuple[str, str], str]) -> Changes:

@@ -23,6 +23,7 @@ from workflow.models import Act
 from workflow.rules import retention
 from workflow.selectors.decisions import local_date
 from workflow.selectors.facts import SMALL, history
+from workflow.selectors.merging import merged_codes
 from workflow.services import acts
 from workflow.services.door import Entry, the_door
 
@@ -104,6 +105,9 @@ def requested(patient: UUID, *, now: datetime) -> Act | None:
 
 
 def _allowed(entry: Entry, told: Mapping[str, str]) -> None:
+    if others := merged_codes(entry.pathway.patient_id):
+        text = f"{' and '.join(others)} must be parted from this record first: undo the merge, then ask for each."
+        raise Conflict(text)
     ground = data.retention().grounds.get(told["ground"])
     if ground is None:
         known = ", ".join(sorted(data.retention().grounds))

@@ -46,7 +46,7 @@ def record(
     every fault, Conflict when somebody corrected the same version meanwhile, NotFound for an unknown patient.
     """
     fields = checked(KINDS[kind][1], data)
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         if newest and fields.get("supersedes"):
             _newest(KINDS[kind][0], fields["supersedes"])
         return _record(entry, kind, fields)
@@ -60,16 +60,17 @@ def retract(
     Raises NotFound for a fact of another kind or patient, Conflict when it was corrected or retracted meanwhile.
     """
     model = KINDS[kind][0]
-    with the_door(patient=patient, by=by, at=at) as entry:
-        told = model._default_manager.filter(pk=fact, patient_id=patient).first()
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
+        told = model._default_manager.filter(pk=fact, patient_id__in=entry.records).first()
         if told is None:
             raise NotFound("There is no such fact of this patient.")
         _newest(model, fact)
         columns = {f.attname: getattr(told, f.attname) for f in model._meta.concrete_fields if f.name != "id"}
         row = model._default_manager.create(
-            **{**columns, **entry.stamp(), "supersedes": fact, "retracted": True}
+            **{**columns, **entry.stamp(told.patient_id), "supersedes": fact, "retracted": True}
         )
-        acts.write(entry, kind="retract", key=str(row.pk), payload={"kind": kind}, reason=reason)
+        acts.write(entry, kind="retract", key=str(row.pk), payload={"kind": kind}, reason=reason,
+                   record=row.patient_id)  # fmt: skip
         return row
 
 
@@ -91,14 +92,14 @@ def record_all(
     recorded with other content, or for another patient of the site, is refused unless it names what it corrects.
     """
     told: list[Stored | DomainError] = []
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         for data in items:
             try:
                 fields = checked(KINDS[kind][1], data)
                 with transaction.atomic():
                     stored = _record(entry, kind, fields)
                     if not stored.duplicate and not fields.get("supersedes"):
-                        _once_a_source(stored.row)
+                        _once_a_source(stored.row, entry.records)
                 told.append(stored)
             except DomainError as error:
                 told.append(error)
@@ -108,21 +109,21 @@ def record_all(
 def _record(entry: Entry, kind: str, fields: Mapping[str, Any]) -> Stored:
     model, _, columns = KINDS[kind]
     values = columns(fields, entry)
-    _corrects_own(model, entry, values)
-    twin = model._default_manager.filter(patient_id=entry.pathway.patient_id, **_exactly(values)).first()
+    record = _corrected(model, entry, values)
+    twin = model._default_manager.filter(patient_id__in=entry.records, **_exactly(values)).first()
     if twin is not None:
         return Stored(twin, duplicate=True)
-    return Stored(model._default_manager.create(**values, **entry.stamp()), duplicate=False)
+    return Stored(model._default_manager.create(**values, **entry.stamp(record)), duplicate=False)
 
 
-def _once_a_source(row: FactRow) -> None:
-    """One id of a source is one fact of one patient."""
+def _once_a_source(row: FactRow, records: Sequence[UUID]) -> None:
+    """One id of a source is one fact of one patient, whose records are given."""
     if not row.source_id:
         return
     same = type(row)._default_manager.filter(
         site_id=row.site_id, source=row.source, source_id=row.source_id
     ).exclude(pk=row.pk)  # fmt: skip
-    if same.exclude(patient_id=row.patient_id).exists():
+    if same.exclude(patient_id__in=records).exists():
         raise Invalid.at("/source_id", "other-patient", "This source_id is recorded for another patient.")
     if same.exists():
         text = (
@@ -135,15 +136,17 @@ def _exactly(values: Mapping[str, Any]) -> Columns:
     return {(f"{k}__isnull" if v is None else k): (True if v is None else v) for k, v in values.items()}
 
 
-def _corrects_own(model: type[FactRow], entry: Entry, values: Mapping[str, Any]) -> None:
-    """A correction must name a fact of the same kind and patient."""
+def _corrected(model: type[FactRow], entry: Entry, values: Mapping[str, Any]) -> UUID:
+    """Under which record the fact is kept. A correction must name a fact of the same kind and patient, and stays with it."""
     target = values.get("supersedes")
     if target is None:
         if values.get("retracted"):
             raise Invalid.at("/supersedes", "required", "Name the fact that is retracted in supersedes.")
-        return
-    if not model._default_manager.filter(pk=target, patient_id=entry.pathway.patient_id).exists():
+        return entry.record
+    told = model._default_manager.filter(pk=target, patient_id__in=entry.records).first()
+    if told is None:
         raise Invalid.at("/supersedes", "unknown", "There is no such fact of this patient to correct.")
+    return told.patient_id
 
 
 def _common(fields: Mapping[str, Any]) -> Columns:

@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from patients.errors import Conflict, Fault, Invalid, NotFound
+from patients.selectors.records import records
 from workflow.models import Act, Infusion, InfusionSlot
 from workflow.rules import day0 as rules
 from workflow.rules import ndc
@@ -96,7 +97,7 @@ def recorded(*, patient: UUID, fields: Mapping[str, Any]) -> bool:
     same = {**fields, "ndc": _ndc(pinned(known(past, as_of=on)), fields.get("ndc") or "", on)}
     same |= {name: list(same.get(name) or []) for name in JSON_FIELDS}
     told = {k: v for k, v in same.items() if k not in BESIDE and v is not None}
-    return Infusion.objects.filter(patient_id=patient, **told).exists()
+    return Infusion.objects.filter(patient__in=records(patient), **told).exists()
 
 
 def _blocked(protocol: Protocol, facts: PatientFacts) -> list[Fault]:

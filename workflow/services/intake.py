@@ -5,7 +5,7 @@ What cannot be judged waits on the quarantine desk with its reason; nothing is d
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -22,7 +22,7 @@ from patients.rules.codemaps import LOINC, SourceRules, normal_system
 from patients.rules.versions import FINAL
 from patients.services.shapes import checked, checked_list
 from workflow.services import shapes
-from workflow.services.door import the_door, the_doors
+from workflow.services.door import Entry, the_door, the_doors
 from workflow.services.results import Outcome, Store, store
 
 LIMIT = 5000
@@ -72,9 +72,9 @@ def receive(
     return receive_all(deliveries=[delivery], by=by, at=at, inbound=inbound, waived=waived, decide=decide)[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """What one source sent about one patient, and how that source writes."""
+    """What one source sent about one record, and how that source writes."""
 
     patient: UUID
     envelopes: Sequence[ResultEnvelope]
@@ -91,24 +91,39 @@ def receive_all(
     waived: frozenset[str] = frozenset(),
     decide: bool = False,
 ) -> list[list[Outcome]]:
-    """The same for several patients, each of whom occurs once, in one transaction; outcomes by delivery."""
-    with the_doors(patients=[d.patient for d in deliveries], by=by, at=at) as entries:
-        batches = []
-        for told in deliveries:
-            entry = entries[told.patient]
+    """The same for several records, each of which occurs once, in one transaction; outcomes by delivery."""
+    found: dict[UUID, list[Outcome]] = {}
+    with the_doors(records=[d.patient for d in deliveries], by=by, at=at, any_record=True) as entries:
+        for entry in entries.values():
             entry.changed = decide
-            born, now = entry.pathway.patient.birth_date, entry.recorded_at
-            read = [
-                interpret(e, catalog(), now=now, born=born, rules=told.rules, waived=waived)
-                for e in told.envelopes
-            ]
-            batches.append((Store(entry, told.source, inbound), read))
-        return store(batches)
+        for wave in _waves(deliveries, entries):
+            batches = [_read(told, entries[told.patient], inbound, waived) for told in wave]
+            found |= zip([told.patient for told in wave], store(batches), strict=True)
+    return [found[told.patient] for told in deliveries]
+
+
+def _waves(deliveries: Sequence[Delivery], entries: Mapping[UUID, Entry]) -> Iterator[list[Delivery]]:
+    """Deliveries of different people together; what is about another record of the same person comes after."""
+    left = list(deliveries)
+    while left:
+        first = {entries[told.patient].pathway.pk: told for told in reversed(left)}
+        yield list(first.values())
+        left = [told for told in left if told not in first.values()]
+
+
+def _read(
+    told: Delivery, entry: Entry, inbound: Inbound | None, waived: frozenset[str]
+) -> tuple[Store, list[Interpreted]]:
+    born, now = entry.pathway.patient.birth_date, entry.recorded_at
+    read = [
+        interpret(e, catalog(), now=now, born=born, rules=told.rules, waived=waived) for e in told.envelopes
+    ]
+    return Store(entry, told.source, inbound), read
 
 
 def retract_result(*, result: Result, reason: str, by: str, at: datetime | None = None) -> Result:
     """Hides a result that was entered in error; its value stays in the record. Raises Conflict if it is hidden."""
-    with the_door(patient=result.patient_id, by=by, at=at) as entry:
+    with the_door(patient=result.patient_id, by=by, at=at, any_record=True) as entry:
         head = ResultHead.objects.get(lineage=result.lineage)
         if not head.active:
             raise Conflict("This result does not count any more.")
@@ -122,7 +137,7 @@ def confirm_result(
 
     With `accepted` it is also said to be no repetition of another result.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         status = "" if accepted else "corrected"
         return Store(entry).again(result, status=status, reason=reason, accepted=accepted)
 
@@ -141,7 +156,7 @@ def settled(
     With `lineage`, of two contradicting final reports the one that is not `discarded` is confirmed by a person,
     whichever of them counted until now.
     """
-    with the_door(patient=patient, by=by, at=at) as entry:
+    with the_door(patient=patient, by=by, at=at, any_record=True) as entry:
         entry.changed = True
         head = ResultHead.objects.filter(lineage=lineage, conflict=True).first() if lineage else None
         if head is not None:

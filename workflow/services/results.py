@@ -63,21 +63,33 @@ class Store:
         return outcome
 
     def lineages(self, items: Iterable[Interpreted]) -> set[UUID]:
-        """Which results the items are versions of."""
-        return {lineage for i in items if (lineage := self._lineage(i)) is not None}
+        """Which results the items may be versions of."""
+        return {lineage for i in items for lineage in self._lineages(i)}
 
     def _lineage(self, item: Interpreted) -> UUID | None:
+        """The result an item is about: one that is known under any record of the person, else one of the record named."""
+        found = self._lineages(item)
+        return next((pk for pk in found if self.rows.get(pk)), found[0]) if found else None
+
+    def _lineages(self, item: Interpreted) -> list[UUID]:
+        """What the result would be: under the record named, and by the source's own id under each of the person's."""
         envelope = item.envelope
         if not envelope.source_id and (envelope.collected is None or not item.analyte):
-            return None
-        return keys.lineage(
-            self.entry.pathway.patient_id,
+            return []
+        key = (
             self.source.code if self.source else envelope.source,
             envelope.source_id,
             item.analyte,
             item.assay,
             moment(envelope.collected, self.entry.timezone)[0] if envelope.collected else None,
         )
+        records = self.entry.records if envelope.source_id else (self.entry.record,)
+        return [keys.lineage(record, *key) for record in records]
+
+    def _record(self, lineage: UUID) -> UUID:
+        """Under which record of the person a result is kept."""
+        known = next(iter(self.rows.get(lineage, {}).values()), None)
+        return known.patient_id if known else self.entry.record
 
     def _outcome(self, item: Interpreted) -> Outcome:
         if item.disposition == "untracked":
@@ -182,8 +194,8 @@ class Store:
         row = self.standing[lineage] = resolution.current or resolution.former[-1]
         return ResultHead(
             lineage=lineage,
-            patient_id=self.entry.pathway.patient_id,
-            site_id=self.entry.pathway.site_id,
+            patient_id=row.patient_id,
+            site_id=row.site_id,
             result=row.pk,
             analyte=row.analyte,
             collected_at=row.collected_at,
@@ -244,7 +256,7 @@ class Store:
             lab=envelope.lab[:200],
             source=self.source.code if self.source else envelope.source,
             source_id=envelope.source_id[:128],
-            **self._stamp(),
+            **self._stamp(self._record(lineage)),
         )
         row.content_hash = content_hash(row)
         return row
@@ -252,12 +264,12 @@ class Store:
     def _copy(self, row: Result) -> Result:
         """The same version again, to be told apart by what changes."""
         columns = {f.attname: getattr(row, f.attname) for f in Result._meta.concrete_fields if f.name != "id"}
-        return Result(**{**columns, **self._stamp()})
+        return Result(**{**columns, **self._stamp(row.patient_id)})
 
-    def _stamp(self) -> dict[str, Any]:
+    def _stamp(self, record: UUID) -> dict[str, Any]:
         """The fact columns, without saying yet that anything changed."""
         before = self.entry.changed
-        columns = self.entry.stamp()
+        columns = self.entry.stamp(record)
         self.entry.changed = before
         return columns
 
@@ -272,9 +284,14 @@ def store(batches: Sequence[tuple[Store, Sequence[Interpreted]]]) -> list[list[O
 
 
 def _load(stores: Sequence[Store], lineages: set[UUID]) -> None:
-    owners = {one.entry.pathway.patient_id: one for one in stores}
+    owners = _owners(stores)
     for row in Result.objects.filter(lineage__in=lineages) if lineages else ():
         owners[row.patient_id].rows.setdefault(row.lineage, {})[row.content_hash] = row
+
+
+def _owners(stores: Iterable[Store]) -> dict[UUID, Store]:
+    """Whose batch each record is in, the person's other records too."""
+    return {record: one for one in stores for record in one.entry.records}
 
 
 def _commit(stores: Sequence[Store]) -> None:
@@ -306,8 +323,9 @@ def _others(heads: Mapping[Store, Mapping[UUID, ResultHead]]) -> dict[Store, dic
     looked = _looked(heads)
     alike = {one: {h.likeness for h in own.values()} | looked[one] for one, own in heads.items()}
     spans = {one: _span(one, own) for one, own in heads.items()}
+    owners = _owners(heads)
     near = ResultHead.objects.filter(
-        patient_id__in=[one.entry.pathway.patient_id for one in heads],
+        patient_id__in=list(owners),
         active=True,
         collected_at__range=(
             min(first for first, _ in spans.values()),
@@ -315,7 +333,6 @@ def _others(heads: Mapping[Store, Mapping[UUID, ResultHead]]) -> dict[Store, dic
         ),
         likeness__in=set().union(*alike.values()),
     ).exclude(lineage__in=lineages)
-    owners = {one.entry.pathway.patient_id: one for one in heads}
     found: dict[Store, dict[UUID, ResultHead]] = {one: {} for one in heads}
     for head in near:
         one = owners[head.patient_id]
@@ -337,6 +354,16 @@ def _looked(heads: Mapping[Store, Mapping[UUID, ResultHead]]) -> dict[Store, set
 def _span(one: Store, heads: Iterable[UUID]) -> tuple[datetime, datetime]:
     times = [v.collected_at for lineage in heads for v in one.rows[lineage].values()]
     return min(times) - NEAR, max(times) + NEAR
+
+
+def sort_repetitions(entry: Entry, records: Sequence[UUID]) -> None:
+    """Tells anew which results of some records repeat each other, when they have become or ceased to be one person's."""
+    heads = list(ResultHead.objects.filter(patient_id__in=records))
+    before = {h.lineage: h.suspect for h in heads}
+    _mark(heads)
+    changed = {h.lineage: h for h in heads if h.suspect != before[h.lineage]}
+    _save(changed.values())
+    waiting.settle({entry: (changed, {})})
 
 
 def _mark(heads: Iterable[ResultHead]) -> None:

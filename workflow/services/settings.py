@@ -14,6 +14,7 @@ from patients.models import Site, SiteSetting
 from patients.services import sites
 from workflow import data
 from workflow.models import Pathway
+from workflow.models.pathway import MERGED
 from workflow.rules import overrides, reminders
 from workflow.rules.protocol import Protocol
 from workflow.rules.site_settings import Setting
@@ -132,4 +133,5 @@ def _set_up(
 
 def _decide_again(site: Site, at: datetime) -> None:
     rows = Pathway.objects.select_for_update(of=("self",)).select_related("site", "patient__site")
-    apply.decide_all(dict.fromkeys(rows.filter(site=site).order_by("pk"), at))
+    decided = rows.filter(site=site).exclude(phase=MERGED).order_by("pk")
+    apply.decide_all(dict.fromkeys(decided, at))

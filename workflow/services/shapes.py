@@ -363,6 +363,16 @@ class ReasonIn(Strict):
     reason = Text(max_length=2000)
 
 
+class IntoIn(Strict):
+    """The record that stays, by its id."""
+
+    into = serializers.UUIDField()
+
+
+class MergeIn(ReasonIn, IntoIn):
+    """Into which record this one is merged, and why they are of one person."""
+
+
 class TakeOverIn(Strict):
     """The word that the earlier centre gave, for which own centre, and the patient's number there."""
 

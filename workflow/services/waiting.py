@@ -38,10 +38,10 @@ def put(
     collected = item.envelope.collected
     row, made = QuarantineItem.objects.get_or_create(
         site_id=entry.pathway.site_id,
-        content_key=content_key(item.envelope, source, str(entry.pathway.patient_id)),
+        content_key=content_key(item.envelope, source, str(entry.record)),
         defaults={
             **columns(item, source, inbound, reasons or item.reasons),
-            "patient_id": entry.pathway.patient_id,
+            "patient_id": result.patient_id if result else entry.record,
             "lineage": lineage,
             "collected_on": moment(collected, entry.timezone)[1] if collected else None,
             "received_at": entry.recorded_at,
