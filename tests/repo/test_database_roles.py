@@ -47,9 +47,9 @@ def refused(sql: str) -> bool:
 def acting(role: str) -> Iterator[None]:
     """A connection that starts in a role, without any site in view."""
     with access.site_context((), by="t"):
-        access._put(("", "", role))
+        access._put(access.Context(role=role))
         yield
-        access._put(("", "", access.APP))
+        access._put(access.Context())
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_connection_forgets_the_person_before(transactional_db: None) -> None:
 
 def test_context_cannot_outlive_its_transaction(transactional_db: None) -> None:
     with pytest.raises(RuntimeError, match="transaction"):
-        access._put(("", "", access.APP))
+        access._put(access.Context())
 
 
 # --- the login of a production installation ------------------------------------------------------------

@@ -32,4 +32,9 @@ def emergencies(*, sites: Iterable[UUID] = (), person: UUID | None = None) -> Qu
     used = ReadLog.objects.filter(emergency=OuterRef("pk")).order_by()
     counted = used.annotate(n=Func(F("id"), function="count", output_field=IntegerField())).values("n")
     wanted = Q(site__in=tuple(sites)) | (Q(person=person) if person else Q(pk__in=()))
-    return PatientAccess.objects.filter(wanted).annotate(reads=Subquery(counted)).order_by("-from_at", "-id")
+    return (
+        PatientAccess.objects.filter(wanted)
+        .select_related("person")
+        .annotate(reads=Subquery(counted))
+        .order_by("-from_at", "-id")
+    )

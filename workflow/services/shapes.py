@@ -388,16 +388,17 @@ class ErasureIn(ReasonIn):
     reference = Text(required=False, allow_blank=True, max_length=200)
 
 
-class EmergencyIn(ReasonIn):
+class EmergencyIn(Strict):
     """Whose record is opened in an emergency: `code`, or `site` and `mrn`; the date of birth each time. And why.
 
     `from_site`: the centre where the person works as a clinician, where there are several.
     """
 
+    reason = Text(max_length=2000, error_messages={"blank": "Say why you must see this record now."})
     code = Text(required=False, allow_blank=True, max_length=48)
     site = Text(required=False, allow_blank=True, max_length=32)
     mrn = Text(required=False, allow_blank=True, max_length=64)
-    birth_date = Day()
+    birth_date = Day(error_messages={"invalid": "Give the date of birth, as in 1985-05-17."})
     from_site = Text(required=False, allow_blank=True, max_length=32)
 
     def validate(self, data: dict[str, Any]) -> dict[str, Any]:
@@ -412,8 +413,10 @@ class EmergencyIn(ReasonIn):
 class ReviewIn(Strict):
     """What the custodian finds about an emergency access."""
 
-    found = serializers.ChoiceField(("right", "not-right"))
-    review = Text(max_length=2000)
+    found = serializers.ChoiceField(
+        ("right", "not-right"), error_messages={"invalid_choice": "Say whether the access was right."}
+    )
+    review = Text(max_length=2000, error_messages={"blank": "Say in words what you found."})
 
 
 class SnoozeIn(ReasonIn):
