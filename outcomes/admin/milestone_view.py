@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.urls import reverse
-
 from outcomes import data
 from outcomes.admin.patient_view import iso
 from outcomes.rules.sentences import ASSAYS, CONDITIONS
@@ -27,7 +25,7 @@ YES_NO = {"true": "yes", "false": "no"}
 def line(row: Row, *, code: str = "") -> dict[str, Any]:
     """One milestone as a line of a list. `code` is the patient's."""
     measures = row["measures"] or {}
-    url = reverse("admin:milestone", args=[row["id"]])
+    url = told.address("admin:milestone", row["id"])
     button, address = action(row, url)
     judged = {c["assay"] for c in row["criteria"] if c["metric"] == "fix_activity"}
     return {

@@ -40,6 +40,9 @@ from workflow.selectors import desk
 from workflow.selectors.decisions import Decided, decided, local_date
 from workflow.selectors.facts import history
 
+FOLDED = ("history", "tasks", "timeline", "gates")
+"""Parts of the patient page that are shown in short until all of them is asked for."""
+
 
 def urls(site: admin.AdminSite) -> list[URLPattern]:
     return [
@@ -86,17 +89,25 @@ def patient_page(request: HttpRequest, patient: UUID) -> HttpResponse:
             result,
             known,
             clinician=holds(request, {"clinician"}, site=row.site_id),
-            whole=request.GET.get("history") == "all",
+            whole=frozenset(name for name in FOLDED if request.GET.get(name) == "all"),
         ),
     )
 
 
 def context(
-    row: Patient, status: dict[str, Any], result: Decided, known: History, *, clinician: bool, whole: bool
+    row: Patient,
+    status: dict[str, Any],
+    result: Decided,
+    known: History,
+    *,
+    clinician: bool,
+    whole: frozenset[str],
 ) -> dict[str, Any]:
     """Everything the template shows."""
     analytes = {t.key: t.analytes for t in result.decision.tasks}
     visits = {t.key for t in result.decision.tasks if bookable(result.protocol, t)}
+    moments = record_view.timeline(result.facts, status, result.decision.today)
+    shown = len(moments) if "timeline" in whole else record_view.MOMENTS_SHOWN
     return {
         "patient": row,
         "status": status,
@@ -107,11 +118,15 @@ def context(
         "voided": given_view.voided(known),
         "merged": merged_records(known),
         "strip": patient_view.strip(status),
-        "gates": patient_view.gate_cards(status, row.pk),
+        "gates": patient_view.gate_cards(status, row.pk)
+        if status["infusion"] is None or "gates" in whole
+        else [],
         "window": chart_view.window(status),
         "clinician": clinician,
         "alerts": patient_view.alert_cards(status, row.pk, clinician=clinician),
-        "tasks": patient_view.tasks(status, row.pk, analytes, visits, clinician=clinician),
+        "tasks": patient_view.tasks(
+            status, row.pk, analytes, visits, clinician=clinician, whole="tasks" in whole
+        ),
         "alt": chart_view.alt_chart(status, result.facts, result.protocol),
         "activity": chart_view.activity_chart(status, result.facts, result.protocol),
         "courses": patient_view.courses(
@@ -124,7 +139,8 @@ def context(
         "rules_version": RULES_VERSION,
         "bleeding": record_view.bleeding(result.facts),
         "results": record_view.results(result.facts, known),
-        "timeline": record_view.timeline(result.facts, status, result.decision.today),
-        "history": history_view.events(known, shown=None if whole else history_view.SHOWN),
+        "timeline": moments[:shown],
+        "timeline_folded": len(moments) > shown,
+        "history": history_view.events(known, shown=None if "history" in whole else history_view.SHOWN),
         "whole": whole,
     }

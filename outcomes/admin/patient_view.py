@@ -12,7 +12,7 @@ from patients.rules.words import SOON_DAYS, TASKS
 from workflow.admin import marks, told
 
 LISTED = ("overdue", "open", "missed", "upcoming")
-UPCOMING_SHOWN, TAKEN_SHOWN = 6, 7
+UPCOMING_SHOWN, FEW, TAKEN_SHOWN = 6, 12, 7
 Status = Mapping[str, Any]
 SHORT = {
     "age": "Age",
@@ -161,19 +161,30 @@ def tasks(
     visits: Collection[str],
     *,
     clinician: bool = False,
-) -> dict[str, list[dict[str, Any]]]:
-    """Tasks that want somebody, the next ones, and those that ended; `visits` are the keys that can be booked."""
-    rows = [_task_row(t, patient, analytes, visits, clinician) for t in status["tasks"]]
+    whole: bool = True,
+) -> dict[str, Any]:
+    """Tasks that want somebody, the next ones, and those that ended; `visits` are the keys that can be booked.
+
+    Unless the `whole` is asked for, long lists of what is far off or over are only counted, as `folded`.
+    """
     order = sorted(
-        (r for r in rows if r["state"] in LISTED), key=lambda r: (LISTED.index(r["state"]), r["due_on"])
+        (t for t in status["tasks"] if t["state"] in LISTED),
+        key=lambda t: (LISTED.index(t["state"]), t["due_on"]),
     )
-    upcoming = [r for r in order if r["state"] == "upcoming"]
-    return {
-        "now": [r for r in order if r["state"] != "upcoming"],
+    upcoming = [t for t in order if t["state"] == "upcoming"]
+    groups = {
+        "now": [t for t in order if t["state"] != "upcoming"],
         "next": upcoming[:UPCOMING_SHOWN],
         "later": upcoming[UPCOMING_SHOWN:],
-        "ended": [r for r in rows if r["state"] not in LISTED],
+        "ended": [t for t in status["tasks"] if t["state"] not in LISTED],
     }
+    folded = [n for n in ("later", "ended") if not whole and len(groups[n]) > FEW]
+    rows = {
+        name: [_task_row(t, patient, analytes, visits, clinician) for t in found]
+        for name, found in groups.items()
+        if name not in folded
+    }
+    return {**rows, "folded": sum(len(groups[n]) for n in folded)}
 
 
 def _task_row(

@@ -22,7 +22,7 @@ from workflow.rules.charts import plain
 from workflow.rules.facts import BleedFact, History, PatientFacts, ResultFact
 from workflow.rules.gates.common import shown
 
-BLEEDS_SHOWN, USES_SHOWN = 5, 5
+BLEEDS_SHOWN, USES_SHOWN, MOMENTS_SHOWN = 5, 5, 30
 Status = Mapping[str, Any]
 
 

@@ -375,7 +375,7 @@ def test_no_text_that_somebody_typed_is_more_than_text(screen: Screen, typed: tu
 
 REFLECTED = ("q", "site", "group", "mine", "phase", "show", "empty", "after", "analytes", "week", "task", "correct", "course",
              "alert", "today", "infusion_on", "page", "next", "source", "reason", "state", "code", "analyte", "person", "table",
-             "from", "to", "pathway", "history", "patient", "contract", "o", "e", "_changelist_filters", "_popup", "_to_field")  # fmt: skip
+             "from", "to", "pathway", "history", "tasks", "timeline", "gates", "patient", "contract", "o", "e", "_changelist_filters", "_popup", "_to_field")  # fmt: skip
 
 
 def test_nothing_in_an_address_or_a_form_is_more_than_text(

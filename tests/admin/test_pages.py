@@ -95,6 +95,16 @@ def test_the_patient_page_needs_few_queries(ana: Client, site: Any, django_asser
         page(ana, f"/admin/patients/{patient}/")
 
 
+def test_long_parts_of_the_patient_page_are_folded_until_all_of_them_is_asked_for(ana: Client, site: Any):
+    url = f"/admin/patients/{told('month_five', site)}/"
+    short = page(ana, url)
+    for name in ("tasks", "gates"):
+        assert f'href="?{name}=all#{name}"' in short
+    assert "Rule and evidence" not in short and " closed</summary>" not in short
+    assert "Rule and evidence" in page(ana, f"{url}?gates=all")
+    assert " closed</summary>" in page(ana, f"{url}?tasks=all")
+
+
 def test_a_corrected_result_shows_both_values_on_its_own_page(ana: Client, site: Any):
     patient = told("month_five", site)
     last = Result.objects.filter(patient_id=patient, analyte="ALT").order_by("collected_at").last()

@@ -172,7 +172,8 @@ def test_a_use_of_factor_is_its_dose_and_its_reason(
 ) -> None:
     """Day and product are filled in; Enter saves from the list of reasons too."""
     ana.goto(f"{server}/admin/patients/{clinic['to bleed']}/log/factor-uses/")
-    for name, text in (("product", "IDELVION"), ("iu", "3000")):
+    before = (site_today(clinic) - timedelta(10)).isoformat()
+    for name, text in (("given_on", before), ("product", "IDELVION"), ("iu", "3000")):
         ana.fill(f"#{name}", text)
     ana.select_option("#reason", "bleed")
     looking.submit(ana)

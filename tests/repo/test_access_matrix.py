@@ -64,7 +64,7 @@ def test_every_method_of_an_api_route_is_in_its_row() -> None:
 
 
 def test_rows_name_known_roles_only() -> None:
-    known = {*ROLES, matrix.OPEN, matrix.SIGNED_IN}
+    known = {*ROLES, matrix.OPEN, matrix.SIGNED_IN, matrix.EMERGENCY}
     for name, row in matrix.rows().items():
         for method, roles in row.items():
             assert method in VERBS and roles <= known, (name, method, roles)
@@ -97,7 +97,7 @@ def granted(role: str, writing: bool) -> set[str]:
 
 
 def test_readers_write_nothing_and_importers_see_no_patient() -> None:
-    assert granted("auditor", writing=True) == set()
+    assert granted("auditor", writing=True) <= {"api:emergency-review", "admin:emergency-reviews"}
     assert granted("lab_importer", writing=True) == {"api:imports"}
     assert granted("payer_analyst", writing=True) == set()
     assert granted("lab_importer", writing=False) & matrix.patient_data() == OWN_IMPORTS
@@ -123,6 +123,10 @@ def test_only_a_clinician_orders_steroids_voids_and_attests() -> None:
         "api:transfer",
         "api:transfers",
         "api:erase",
+        "api:emergencies",
+        "api:emergency-end",
+        "admin:emergency",
+        "admin:emergency-reviews",
         "admin:transfers",
         "admin:milestone",
         "admin:void",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import date
+from functools import cache
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,6 +19,17 @@ from workflow.selectors.derived import task_id
 ANALYTE = "ALT"
 WORD_FOR_SELF = "Mark done"
 PANEL_KIND, DECISION = "liver-panel", "steroid-decision"
+ANYBODY = UUID(int=0)
+
+
+def address(name: str, pk: object, *more: str) -> str:
+    """`reverse` of a page about one id; a page has hundreds of such links, so each pattern is resolved once."""
+    return _pattern(name, *more).replace(str(ANYBODY), str(pk))
+
+
+@cache
+def _pattern(name: str, *more: str) -> str:
+    return reverse(name, args=[ANYBODY, *more])
 
 
 def alert_what(alert: Mapping[str, Any]) -> str:
@@ -78,13 +90,13 @@ def task_action(
     if kind == DECISION:
         return _decision(patient, key.partition(":")[2], clinician)
     if kind == "plan-passed":
-        return "Book a date", reverse("admin:planner", args=[patient])
+        return "Book a date", address("admin:planner", patient)
     if kind in ("override-confirm", "escalation"):
         return "Confirm", form_url(patient, "override-confirm")
     if kind == PANEL_KIND:
         return (
             "Enter result",
-            f"{reverse('admin:lab-entry-patient', args=[patient])}?{urlencode({'task': key})}",
+            f"{address('admin:lab-entry-patient', patient)}?{urlencode({'task': key})}",
         )
     if analytes:
         return "Enter result", results_url(patient, analytes)
@@ -93,17 +105,17 @@ def task_action(
 
 def task_url(patient: UUID, key: str) -> str:
     """The page of a task, with all acts on it."""
-    return reverse("admin:task", args=[task_id(patient, key)])
+    return address("admin:task", task_id(patient, key))
 
 
 def taper_url(patient: UUID, **values: str) -> str:
     """The page of a steroid course: `alert` to start one, `course` to change it."""
-    return f"{reverse('admin:taper', args=[patient])}?{urlencode(values)}"
+    return f"{address('admin:taper', patient)}?{urlencode(values)}"
 
 
 def form_url(patient: Any, form: str, **values: str) -> str:
     query = f"?{urlencode(values)}" if values else ""
-    return reverse("admin:act", args=[patient, form]) + query
+    return address("admin:act", patient, form) + query
 
 
 def against(task: Mapping[str, Any]) -> str:
@@ -120,7 +132,7 @@ def book_url(patient: Any, key: str, task: Mapping[str, Any]) -> str:
 
 
 def results_url(patient: Any, analytes: list[str]) -> str:
-    return reverse("admin:results", args=[patient]) + (f"?analytes={','.join(analytes)}" if analytes else "")
+    return address("admin:results", patient) + (f"?analytes={','.join(analytes)}" if analytes else "")
 
 
 def last_contact(task: Mapping[str, Any]) -> str:

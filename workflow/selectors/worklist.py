@@ -118,21 +118,24 @@ def _task_groups(now: datetime, only: Filter, shown: int) -> dict[str, Group]:
         "hold": Q(snoozed_until__gt=F("here"), missed_at__gt=now),
         "missed": Q(missed_at__lte=now),
     }
-    parts = [_some(now, only, code, condition, shown) for code, condition in wanted.items()]
+    rows = _waiting(now, only)
+    parts = [_some(rows, code, condition, shown) for code, condition in wanted.items()]
     found: dict[str, list[Mapping[str, Any]]] = {code: [] for code in wanted}
     for row in parts[0].union(*parts[1:], all=True):
         found[row["group"]].append(row)
     return {code: _group(code, rows) for code, rows in found.items()}
 
 
-def _some(
-    now: datetime, only: Filter, code: str, condition: Q, shown: int
-) -> QuerySet[TaskDue, dict[str, Any]]:
+def _waiting(now: datetime, only: Filter) -> QuerySet[TaskDue]:
+    """Tasks that have not ended, with what their row shows; made once, as the query costs more than its rows."""
     rows = only.on(TaskDue.objects.filter(ended_as__isnull=True))
-    rows = rows.annotate(here=local_today(now)).filter(condition)
-    rows = rows.annotate(
-        state=state_now(), group=Value(code, output_field=CharField()), total=Window(Count("*")), **WHO
-    )
+    return rows.annotate(here=local_today(now), state=state_now(), total=Window(Count("*")), **WHO)
+
+
+def _some(
+    waiting: QuerySet[TaskDue], code: str, condition: Q, shown: int
+) -> QuerySet[TaskDue, dict[str, Any]]:
+    rows = waiting.filter(condition).annotate(group=Value(code, output_field=CharField()))
     return rows.order_by("due_at", "id").values(*COLUMNS, *WHO, "here", "state", "group", "total")[:shown]
 
 

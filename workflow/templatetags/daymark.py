@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django import template
 from django.templatetags.static import static
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from patients.rules import words
@@ -90,6 +90,7 @@ def item(found: Mapping[str, Any], name: str) -> Any:
 
 
 @register.simple_tag
+@lru_cache(maxsize=256)
 def shape(name: str, tone: str) -> SafeString:
     """One mark of the sprite; its word stands beside it or is hidden beside it."""
     return format_html(
@@ -101,6 +102,7 @@ def shape(name: str, tone: str) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)
 def pill(word: marks.Mark) -> SafeString:
     """A state in words with its shape."""
     return format_html(
@@ -109,9 +111,35 @@ def pill(word: marks.Mark) -> SafeString:
 
 
 @register.simple_tag
+@lru_cache(maxsize=1024)
 def mark(word: marks.Mark) -> SafeString:
     """A state as a shape, its word for those who hear the page."""
     return format_html('{}<span class="vh">{}</span>', shape(word.shape, word.tone), word.text)
+
+
+@register.simple_tag
+def table_rows(rows: Iterable[Iterable[object]]) -> SafeString:
+    """Rows of a table, all cells alike; one tag, because plots have hundreds of cells."""
+    cells = (format_html_join("", "<td>{}</td>", ((cell,) for cell in row)) for row in rows)
+    return format_html_join("\n", "<tr>{}</tr>", ((row,) for row in cells))
+
+
+@register.simple_tag
+def points(curve: charts.Curve) -> SafeString:
+    """The points of a curve; the second one of a plot has squares, so that shape tells them apart."""
+    square = curve.kind in ("chromogenic", "second")
+    return format_html_join("\n", "{}{}", ((_dot(m, curve.kind, square), _ring(m)) for m in curve.marks))
+
+
+def _dot(at: charts.Mark, kind: str, square: bool) -> SafeString:
+    if square:
+        text = '<rect class="dot {}" x="{}" y="{}" width="8" height="8" transform="translate(-4 -4)"/>'
+        return format_html(text, kind, at.x, at.y)
+    return format_html('<circle class="dot" cx="{}" cy="{}" r="4"/>', at.x, at.y)
+
+
+def _ring(at: charts.Mark) -> SafeString | str:
+    return format_html('<circle class="hit" cx="{}" cy="{}" r="7.5"/>', at.x, at.y) if at.hit else ""
 
 
 @register.simple_tag
@@ -144,7 +172,11 @@ def fault(wrong: Mapping[str, str], name: str, number: int) -> SafeString | str:
 @register.simple_tag
 def row(group: str, found: Mapping[str, Any], clinical: Container[UUID]) -> dict[str, Any]:
     """One line of Today: status, what, why, dates and the one button; `clinical` are sites of a clinician's."""
-    clinician = found["site_id"] in clinical
+    told_row = _row(group, found, found["site_id"] in clinical)
+    return {**told_row, "patient": told.address("admin:patient", found["patient_id"])}
+
+
+def _row(group: str, found: Mapping[str, Any], clinician: bool) -> dict[str, Any]:
     if group == "alerts":
         return _alert_row(found, clinician)
     if group == "expiring":
@@ -192,7 +224,7 @@ def _gate_row(found: Mapping[str, Any], today: date) -> dict[str, Any]:
         "closes": until,
         "left": told.left(until, today),
         "button": "See gates",
-        "url": reverse("admin:patient", args=[found["patient_id"]]) + "#gates",
+        "url": told.address("admin:patient", found["patient_id"]) + "#gates",
     }
 
 
