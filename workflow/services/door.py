@@ -102,11 +102,11 @@ class _Parted(Exception):
 
 
 def _locked(patient: UUID, any_record: bool) -> Pathway:
-    """The pathway under which the record is decided. Only one is ever waited for at a time; what was read beside a row
-    that changed during the waiting is read again."""
+    """The pathway under which the record is decided. Only one is ever waited for at a time; who belongs to it is read
+    again when it changed during the waiting."""
     found = _lock(patient)
     if found.decided_seq != found.read_seq:  # type: ignore[attr-defined]
-        found = _lock(patient)
+        found.aliases = list(Patient.objects.filter(merged_into=found.pk).values_list("pk", flat=True))  # type: ignore[attr-defined]
     if not _is_decided_under(patient, found):
         raise _Parted
     if found.patient_id != patient and not any_record:
