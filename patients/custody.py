@@ -63,7 +63,7 @@ $$
 MERGE = f"""
 create or replace function daymark_merge(who uuid, target uuid) returns void {DEFINER} as $$
 begin
-    perform from patients_patient where id in (who, target) order by id for update;
+    perform from patients_patient where id in (who, target) order by id for no key update;
     if not exists (select from patients_patient a join patients_patient b on b.id = target and b.site_id = a.site_id
                    where a.id = who and who <> target and a.site_id = {IN_VIEW}) then
         raise exception 'the records are not in view at one site';

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Any
@@ -27,6 +28,7 @@ from workflow.services import shapes
 from workflow.templatetags.daymark import day
 
 View = Callable[..., HttpResponse]
+ISO = re.compile(r"\d{4}-\d\d-\d\d")
 GOES = Field("code", "The record that goes", hint="Its code; the next page asks for the one that stays.")
 OTHER = Field("code", "The other record", hint="Its code or number.")
 NOUNS = {
@@ -114,7 +116,7 @@ def _shown(request: HttpRequest, row: Patient, faults: Iterable[Fault], status: 
     told = [f for f in told if f.pointer != "/into"]
     return _page(
         request, row, [*refused, *told], status, found=found, fields=_why(request, told), refused=bool(refused),
-        moved=_moved(found.counts), changes=list(_changes(found.changes)),
+        written=[(d.what, _day(d.gone), _day(d.stays)) for d in found.differences], moved=_moved(found.counts), changes=list(_changes(found.changes)),
         swapped=f"{reverse('admin:merge', args=[other.pk])}?into={row.pk}",
     )  # fmt: skip
 
@@ -147,6 +149,11 @@ def _other(request: HttpRequest, row: Patient) -> Patient | None:
     if found is None:
         raise Invalid.at("/code", "unknown", "No record of your sites has this code or number.")
     return found
+
+
+def _day(text: str) -> str:
+    """A date as it stands on pages; any other text as it is."""
+    return day(text) if ISO.fullmatch(text) else text
 
 
 def _moved(counts: Mapping[str, int]) -> list[str]:
