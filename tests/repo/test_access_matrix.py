@@ -105,6 +105,8 @@ def test_readers_write_nothing_and_importers_see_no_patient() -> None:
     assert granted("site_admin", writing=False) & matrix.patient_data() <= {
         "admin:index",
         "admin:patients_*sealedevent_*",
+        "admin:emergency-reviews",
+        "api:emergencies",
         *AUDIT,
         *MERGES,
     }
