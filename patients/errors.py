@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -83,11 +83,27 @@ class Merged(Conflict):
 
 
 class Stale(DomainError):
-    """Somebody saved first. `extra` carries `current` and `submitted`."""
+    """Somebody saved first. `extra` carries `current` and `submitted`; `version` is what there is now, where it counts."""
 
     status = 412
     code = "stale"
     title = "Somebody else changed this meanwhile"
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        current: Mapping[str, Any],
+        submitted: Mapping[str, Any],
+        version: int | None = None,
+    ) -> None:
+        super().__init__(detail, current=current, submitted=submitted)
+        self.version = version
+
+    def both(self) -> Iterator[tuple[str, Any, Any]]:
+        """Each name that the two tell differently: what is stored, and what was sent."""
+        stored, sent = self.extra["current"], self.extra["submitted"]
+        yield from ((name, stored.get(name), told) for name, told in sent.items() if stored.get(name) != told)
 
 
 class TooMany(DomainError):

@@ -93,7 +93,10 @@ def create_staff(
     contract: str = "",
     since: date | None = None,
 ) -> User:
-    """Makes a person (if new) and gives a role at a site, or for a contract, from today on. The same twice is one."""
+    """Makes a person (if new) and gives a role at a site, or for a contract. The same twice is one.
+
+    `since`: the role's first day; without it the site's own date, or that of UTC where there is no site.
+    """
     if role not in ROLES:
         raise Invalid.at("/role", "unknown", f"Known roles are {', '.join(ROLES)}.")
     with transaction.atomic():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,7 @@ import pytest
 
 from patients import matrix
 from tests.abuse.world import ABSENT, WORD, Place, Route, often, routes, text_of
+from tests.timing import apart
 
 READERS = ("clinician@south", "site_admin@south", "analyst@other")
 SECRETS_THEMSELVES = {"feed", "mail-unsubscribe"}
@@ -136,3 +138,18 @@ def _told(answer: Any, url: str) -> str:
     for part in url.split("/"):
         text = text.replace(part, "") if len(part) > 20 else text
     return text
+
+
+@pytest.mark.parametrize(("each", "times"), [(6, 7), pytest.param(1, 200, marks=pytest.mark.slow)])
+def test_a_foreign_object_takes_as_long_as_an_absent_one(place: Place, each: int, times: int) -> None:
+    """In every run some of the addresses, before a release all."""
+    pairs = [(place.url(route), place.url(route, absent=True)) for route in about_objects()]
+    differing = [(foreign, absent) for foreign, absent in pairs if foreign != absent]
+    assert len(differing) > 40
+    gaps = {
+        foreign: apart(
+            *(partial(place.asked, "clinician@south", "GET", url) for url in (foreign, absent)), times
+        )
+        for foreign, absent in differing[::each]
+    }
+    assert {url: gap for url, gap in gaps.items() if gap > 20} == {}

@@ -8,7 +8,10 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import pytest
+from django.utils import timezone
 
+from patients.models import User
+from patients.services import passwords
 from tests.browser import looking
 from tests.browser.conftest import STORIES, WATCH
 from tests.browser.hands import Hand
@@ -40,6 +43,10 @@ FORMS = (
     "merge/",
 )
 
+KEPT = """async () => ({local: Object.keys(localStorage), session: Object.keys(sessionStorage),
+  databases: (await indexedDB.databases()).map(d => d.name), caches: await caches.keys()})"""
+"""What the browser has put by of all pages: nothing at all, so nothing about anybody."""
+
 
 def addresses(page: Any, server: str, clinic: Mapping[str, UUID]) -> list[str]:
     """All own pages: the lists, each story's patient, the forms, and every stock list."""
@@ -66,14 +73,23 @@ def test_every_page_is_safe_accessible_and_legible(
         faults += [f"{address}: {text}" for text in looking.seen(page)]
     assert faults == []
     assert page.blocked == []
+    assert page.evaluate(KEPT) == {"local": [], "session": [], "databases": [], "caches": []}
+    assert {c["name"] for c in page.context.cookies()} <= {"sessionid", "csrftoken"}
+    assert all(c["httpOnly"] for c in page.context.cookies())
 
 
-def test_signing_in_is_safe_accessible_and_legible(chromium: Any, server: str):
+def test_the_pages_before_signing_in_are_safe_accessible_and_legible(
+    chromium: Any, server: str, clinic: Mapping[str, UUID]
+):
+    link = passwords.link(User.objects.get(username="ana"), key=passwords.GIVEN, at=timezone.now())
     context = chromium.new_context()
     context.add_init_script(WATCH)
     page = context.new_page()
-    page.goto(f"{server}/accounts/login/")
-    assert looking.seen(page) == []
+    reset = f"{server}/accounts/password/reset"
+    for address in (f"{server}/accounts/login/", f"{reset}/", f"{reset}/done/", f"{reset}/key/x-y/",
+                    f"{server}{urlsplit(link).path}", f"{reset}/key/done/"):  # fmt: skip
+        page.goto(address)
+        assert looking.seen(page) == [], address
     context.close()
 
 

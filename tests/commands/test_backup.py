@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -25,29 +21,11 @@ from patients.selectors import audit
 from patients.services import archive, backups, seals
 from tests.factories.people import make_site, make_staff
 from tests.factories.post import Post, open_post
+from tests.factories.spare import spare_database
 from tests.services.test_notices import risen
 from workflow.models import Alert, Notice, TaskDue
 from workflow.services import alerts, notices, sweep
 from workflow.services.release import release_mail
-
-SPARE = "daymark_restored"
-
-
-@contextmanager
-def another_database() -> Iterator[None]:
-    """An empty database of the same server in place of the test's own."""
-    own = connection.settings_dict["NAME"]
-    with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as owner:
-        owner.execute(f"drop database if exists {SPARE} with (force)")
-        owner.execute(f"create database {SPARE}")
-        connection.close()
-        connection.settings_dict["NAME"] = SPARE
-        try:
-            yield
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = own
-            owner.execute(f"drop database {SPARE} with (force)")
 
 
 def counts() -> dict[str, int]:
@@ -92,7 +70,7 @@ def test_a_lost_installation_comes_back(site: Site, post: Post, tmp_path: Path) 
         call_command("backup", out=file)
     with pytest.raises(CommandError, match="is not empty"):
         call_command("restore", file)
-    with another_database():
+    with spare_database():
         call_command("restore", file, stdout=io.StringIO())
         assert counts() == before
         with everywhere(by="t"):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -86,6 +88,14 @@ def test_a_weak_password_is_refused(north: Site, monkeypatch: pytest.MonkeyPatch
             "clinician",
             "--password-stdin",
         )
+
+
+@pytest.mark.parametrize("hour", [0, 12, 23])
+def test_a_new_role_holds_at_once_whatever_the_hour(north: Site, hour: int) -> None:
+    """At midnight in UTC it is the day before in Chicago."""
+    with time_machine.travel(datetime(2027, 3, 1, hour, 30, tzinfo=UTC), tick=False):
+        run("create_staff", "kim", "--email", "k@example.org", "--site", "NORTH", "--role", "coordinator")
+        assert principal_of(User.objects.get(username="kim")).any_role == {"coordinator"}
 
 
 def test_a_token_opens_the_api_and_is_stored_as_a_hash(north: Site) -> None:

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import io
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import connection
@@ -16,8 +12,8 @@ from django.db.migrations.loader import MigrationLoader
 
 from patients import db
 from patients.access import as_owner
+from tests.factories.spare import spare_database
 
-SPARE = "daymark_steps"
 PARTS = {
     "columns": "select table_name, column_name, data_type, is_nullable, column_default from information_schema.columns where table_schema = 'public'",
     "constraints": "select conrelid::regclass::text, conname, pg_get_constraintdef(oid) from pg_constraint where connamespace = 'public'::regnamespace",
@@ -41,24 +37,6 @@ def shape() -> dict[str, set[Any]]:
         return found
 
 
-@contextmanager
-def database(template: str) -> Iterator[None]:
-    """A database made from a template, in place of the test's own."""
-    own = connection.settings_dict["NAME"]
-    place = os.environ["DATABASE_URL"].rsplit("/", 1)[0]
-    with psycopg.connect(f"{place}/postgres", autocommit=True) as owner:
-        owner.execute(f"drop database if exists {SPARE} with (force)")
-        owner.execute(f"create database {SPARE} template {template}")
-        connection.close()
-        connection.settings_dict["NAME"] = SPARE
-        try:
-            yield
-        finally:
-            connection.close()
-            connection.settings_dict["NAME"] = own
-            owner.execute(f"drop database {SPARE} with (force)")
-
-
 def differences(before: dict[str, set[Any]], now: dict[str, set[Any]]) -> dict[str, Any]:
     return {name: before[name] ^ now[name] for name in before if before[name] != now[name]}
 
@@ -68,7 +46,7 @@ def differences(before: dict[str, set[Any]], now: dict[str, set[Any]]) -> dict[s
 def test_a_step_back_and_forward_leaves_everything_as_it_was() -> None:
     """In every room."""
     loader = MigrationLoader(None, ignore_no_migrations=True)
-    with database("daymark_template"):
+    with spare_database("daymark_template"):
         before = shape()
         for room in reversed(db.ROOMS):
             (last,) = loader.graph.leaf_nodes(room)
@@ -81,7 +59,7 @@ def test_a_step_back_and_forward_leaves_everything_as_it_was() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_policies_grants_and_triggers_that_were_taken_away_come_back() -> None:
-    with database("daymark_template"):
+    with spare_database("daymark_template"):
         before = shape()
         _taken_away()
         assert set(differences(before, shape())) >= {"policies", "grants", "triggers", "secured"}
@@ -105,6 +83,6 @@ def _taken_away() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_from_nothing_to_the_newest_is_what_the_tests_run_on() -> None:
     before = shape()
-    with database("template0"):
+    with spare_database("template0"):
         call_command("migrate", verbosity=0)
         assert differences(before, shape()) == {}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import pytest
 
+from patients.hashers import Argon2
 from patients.models import User
 from tests.factories.people import PASSWORD, make_site, make_staff
 from tests.signin.conftest import AWAY, CODE, HOME, NOW, browser, code, enrol, sign_in, signed_in
+from tests.timing import apart
 
 
 def guess(client: Any, times: int, name: str = "ana") -> list[int]:
@@ -111,6 +114,43 @@ def test_without_a_proxy_the_header_means_nothing(ana: User) -> None:
     assert sign_in(browser(HTTP_X_FORWARDED_FOR="192.0.2.99")).status_code == 429
 
 
+@pytest.mark.parametrize("times", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("spread", "counted"), [("one name, one address", 5), ("one name, many addresses", 100)]
+)
+def test_of_many_guesses_few_are_looked_at_and_the_owner_gets_in(
+    ana: User, spread: str, counted: int, times: int
+) -> None:
+    """From a clean address with the password; after a hundred with a new one only."""
+    one = browser()
+    for n in range(times):
+        client = one if spread.endswith("one address") else browser(f"10.1.{n // 250}.{n % 250}")
+        assert sign_in(client, password=f"wrong {n}").status_code in (200, 429)
+    ana.refresh_from_db()
+    opened = sign_in(browser(AWAY)).status_code == 302
+    assert (min(ana.failed_signins, 100), opened) == (counted, counted < 100)
+    ana.set_password("another long pass phrase")
+    ana.save()
+    assert sign_in(browser(AWAY), password="another long pass phrase").status_code == 302
+
+
+@pytest.mark.parametrize("times", [200, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_guesses_over_many_names_close_nobodys_door(ana: User, times: int) -> None:
+    client = browser()
+    for n in range(times):
+        assert sign_in(client, f"name {n}" if n else "ana", "wrong").status_code == 200
+    assert sign_in(client).status_code == 302
+
+
+def test_the_hundredth_wrong_word_is_the_last(ana: User) -> None:
+    for n in range(99):
+        sign_in(browser(f"10.2.0.{n}"), password="wrong")
+    assert sign_in(browser(AWAY)).status_code == 302
+    for n in range(100):
+        sign_in(browser(f"10.3.0.{n}"), password="wrong")
+    assert sign_in(browser(AWAY)).status_code == 200
+
+
 # --- codes ---------------------------------------------------------------------------------------------
 
 
@@ -185,3 +225,46 @@ def test_a_name_that_exists_is_answered_like_one_that_does_not(ana: User) -> Non
 
 def test_a_name_that_does_not_exist_is_locked_like_one_that_does(ana: User) -> None:
     assert guess(browser(), 6, "eve") == guess(browser(), 6, "ana")
+
+
+# --- how long it takes -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def costly(ana: User, settings: Any, monkeypatch: Any) -> None:
+    """The real hash with less memory: still a hundred times what everything that differs may cost."""
+    monkeypatch.setattr(Argon2, "memory_cost", 4 * 1024)
+    settings.PASSWORD_HASHERS = ["patients.hashers.Argon2"]
+    settings.SIGN_IN_TOTAL = 10**6
+    ana.set_password(PASSWORD)
+    ana.save()
+    closed = make_staff(make_site("south"), "clinician", "bob")
+    User.objects.filter(pk=closed.pk).update(is_active=False)
+
+
+def asking(what: str, name: str) -> Any:
+    """Asks from another address each time."""
+    numbers = count()
+    target = {
+        "sign-in": ("/accounts/login/", {"login": name, "password": "wrong"}),
+        "reset": ("/accounts/password/reset/", {"email": f"{name}@example.org"}),
+        "sign-up": ("/accounts/signup/", {"username": name, "email": f"{name}@example.org"}),
+    }[what]
+    return lambda: browser(f"10.{name == 'ana':d}.{(n := next(numbers)) // 250}.{n % 250}").post(*target)
+
+
+@pytest.mark.parametrize("what", ["sign-in", "reset", "sign-up"])
+@pytest.mark.parametrize("times", [50, pytest.param(500, marks=pytest.mark.slow)])
+def test_known_and_unknown_names_take_as_long(costly: None, what: str, times: int) -> None:
+    if times == 500:
+        Argon2.memory_cost = 46 * 1024  # put back by the fixture
+    assert apart(asking(what, "ana"), asking(what, "eve"), times) <= 10
+    if what == "sign-in":
+        assert apart(asking(what, "bob"), asking(what, "eve"), times // 5) <= 10
+
+
+def test_this_way_of_measuring_tells_a_hash_from_none(costly: None) -> None:
+    from django.contrib.auth.hashers import make_password
+
+    Argon2.memory_cost = 46 * 1024
+    assert apart(lambda: make_password("x" * 15), lambda: None, 5) > 10

@@ -55,6 +55,8 @@ class Form:
     saved: str
     roles: frozenset[str] = CARE
     note: str = ""
+    version: Callable[[UUID, Mapping[str, str]], int] | None = None
+    """How many times what the form changes was saved; the form carries it as `seen`."""
 
     def read(self, posted: QueryDict) -> dict[str, Any]:
         """The JSON object of a posted form; what was left empty is left out."""
@@ -82,9 +84,10 @@ def _noted(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _book(patient: UUID, data: dict[str, Any], by: str) -> object:
-    key = data.pop("key", "")
+    key, seen = data.pop("key", ""), str(data.pop("seen", ""))
     fields = checked(shapes.BookIn, {"on": None, **data})
-    return bookings.book(patient=patient, key=key, by=by, **fields)
+    expected = int(seen) if seen.isdigit() else None
+    return bookings.book(patient=patient, key=key, expected=expected, by=by, **fields)
 
 
 def _attend(patient: UUID, data: dict[str, Any], by: str) -> object:
@@ -232,11 +235,13 @@ FORMS: dict[str, Form] = {
         "Save booking",
         (
             Field("key", "Task", "hidden"),
+            Field("seen", "Seen", "hidden"),
             Field("on", "Booked on", "date", "Leave it empty to take a booking back.", optional=True),
             Field("visit", "The same visit for everything due that day?", "yesno", optional=True),
         ),
         _book,
         "Booking saved.",
         note="A booking is an appointment: target and window stay as they are.",
+        version=lambda patient, asked: len(bookings.of_task(patient, asked.get("key", ""))),
     ),
 }

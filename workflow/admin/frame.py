@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -11,9 +11,12 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from patients.admin.roles import principal, require
-from patients.errors import DomainError, Fault, NotFound
+from patients.errors import DomainError, Fault, NotFound, Stale
 from patients.models import Patient
 from patients.selectors.records import merged_into
+
+UNSAID = ("sha256",)
+"""What tells a person nothing."""
 
 
 def page(
@@ -26,8 +29,31 @@ def page(
 
 
 def faults_of(error: DomainError) -> list[Fault]:
-    """The faults of an error; one about the whole request when it names none."""
-    return list(error.faults) or [Fault("/", error.code, error.detail)]
+    """The faults of an error; one about the whole request when it names none.
+
+    Where somebody saved first, each difference is told with both values.
+    """
+    found = list(error.faults) or [Fault("/", error.code, error.detail)]
+    if isinstance(error, Stale):
+        found += [
+            Fault("/", "stored", f"{_said(name)}: {_value(stored)} is stored now, you sent {_value(sent)}.")
+            for name, stored, sent in error.both()
+            if name not in UNSAID
+        ]
+    return found
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ").capitalize()
+
+
+def _value(value: Any) -> str:
+    """A JSON value in words: steps of a course, a date, a name; “nothing”."""
+    if isinstance(value, Mapping):
+        return " ".join(f"{key.replace('_', ' ')} {told}" for key, told in value.items() if told)
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_value, value)) or "nothing"
+    return str(value) if value not in (None, "") else "nothing"
 
 
 def uuid_or_404(text: str) -> UUID:

@@ -17,7 +17,7 @@ from django.urls import URLPattern, path, reverse
 from django.utils import timezone
 
 from patients.admin.roles import CARE, CLINICIAN, CUSTODIANS, OPENS_ADMIN, SITE_ADMIN, holds, require
-from patients.errors import DomainError, Fault
+from patients.errors import DomainError, Fault, Stale
 from patients.models import Patient
 from patients.rules.words import analyte, counted
 from workflow.admin import panel, planner, today
@@ -107,13 +107,20 @@ def act(request: HttpRequest, patient: UUID, form: str) -> HttpResponse:
         raise Http404("There is no such form.")
     row = visible(request, patient, spec.roles)
     if request.method != "POST":
-        return _form(request, row, spec, request.GET.dict(), ())
+        return _form(request, row, spec, _seen(row, spec, request.GET.dict()), ())
     try:
         told = spec.save(row.pk, spec.read(request.POST), request.user.get_username())
     except DomainError as error:
-        return _form(request, row, spec, request.POST.dict(), faults_of(error), status=error.status)
+        values = request.POST.dict()
+        if isinstance(error, Stale):  # the person is shown both now, and may save again
+            values["seen"] = str(error.version)
+        return _form(request, row, spec, values, faults_of(error), status=error.status)
     messages.success(request, told if isinstance(told, str) else spec.saved)
     return redirect("admin:patient", row.pk)
+
+
+def _seen(row: Patient, spec: Form, values: dict[str, str]) -> dict[str, str]:
+    return {**values, "seen": str(spec.version(row.pk, values))} if spec.version else values
 
 
 def _form(

@@ -48,7 +48,9 @@ def planner(request: HttpRequest, patient: Any) -> HttpResponse:
     posted = {n: v for n in ("infusion_on", "booked") if (v := request.POST.get(n, "").strip())}
     try:
         fields = checked(shapes.PlanIn, posted)
-        plan.book(patient=row.pk, by=request.user.get_username(), **fields)
+        seen = request.POST.get("seen", "")
+        expected = int(seen) if seen.isdigit() else None
+        plan.book(patient=row.pk, expected=expected, by=request.user.get_username(), **fields)
     except DomainError as error:
         return _shown(request, row, today, posted.get("infusion_on", ""), faults_of(error), error.status)
     messages.success(request, "Infusion date booked; gates are judged on it.")
@@ -76,6 +78,7 @@ def _shown(
         patient=row,
         value=text or candidate.isoformat(),
         booked=booked,
+        seen=len(plan.plans(row.pk)),
         today=today,
         last=max(today + REACH, candidate),
         how=request.POST.get("booked", ""),

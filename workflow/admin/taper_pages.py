@@ -56,6 +56,7 @@ def taper(request: HttpRequest, patient: UUID) -> HttpResponse:
     try:
         _save(request, row, course, typed)
     except DomainError as error:
+        found = decided(history(patient), as_of=today)  # somebody else may have saved meanwhile
         return _form(request, row, found, course, typed, faults_of(error), error.status)
     messages.success(
         request, "Steroid course changed." if course else "Steroid course saved; the alert is answered."

@@ -14,7 +14,7 @@ from rest_framework.response import Response
 from patients.api.base import ApiView, PatientView, visible_patient
 from patients.api.idempotency import idempotent
 from patients.api.paging import page_of
-from patients.api.versions import etag, expected_version
+from patients.api.versions import etag, expected_version, seen_version
 from patients.errors import NotFound
 from patients.models import Patient
 from patients.services.shapes import checked
@@ -45,18 +45,16 @@ class Plan(PatientView):
     @extend_schema(request=shapes.PlanIn, responses=OpenApiTypes.OBJECT, operation_id="plan_book")
     def put(self, request: Request, patient: UUID) -> Response:
         fields = checked(shapes.PlanIn, request.data)
-        plan.book(
-            patient=patient, infusion_on=fields["infusion_on"], booked=fields.get("booked", ""), by=self.by()
-        )
+        plan.book(patient=patient, expected=seen_version(request), by=self.by(), **fields)
         return self._shown(patient)
 
     @extend_schema(responses={204: None}, operation_id="plan_cancel")
     def delete(self, request: Request, patient: UUID) -> Response:
-        plan.cancel(patient=patient, by=self.by())
+        plan.cancel(patient=patient, expected=seen_version(request), by=self.by())
         return Response(status=204)
 
     def _shown(self, patient: UUID) -> Response:
-        known = acts.on_key(patient, "plan", "")
+        known = plan.plans(patient)
         on = known[-1].payload["infusion_on"] if known else None
         result = decided(history(patient), as_of=local_date(timezone.now(), self.patient.site.timezone))
         body = {

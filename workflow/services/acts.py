@@ -76,4 +76,6 @@ def must_be(known: Sequence[Act], expected: int, *, submitted: Mapping[str, Any]
     """Raises Stale when the caller has seen another number of acts than there are: somebody saved first."""
     if len(known) != expected:
         current = dict(known[-1].payload) if known else {}
-        raise Stale("Somebody else saved first.", current=current, submitted=dict(submitted))
+        raise Stale(
+            "Somebody else saved first.", current=current, submitted=dict(submitted), version=len(known)
+        )
