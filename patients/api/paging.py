@@ -26,7 +26,8 @@ class Pages(PageNumberPagination):
 
 def page_of(request: Request, rows: Any, shown: Callable[[Sequence[Any]], Iterable[Any]]) -> Response:
     """One page of a query or list, each row as `shown` makes it."""
-    _refuse(request, PAGING if not hasattr(request, "_filters") else (*PAGING, *request._filters))
+    if not hasattr(request, "_filters"):
+        filters_of(request, (), ordering=())
     pages = Pages()
     try:
         page: list[Any] | None = pages.paginate_queryset(rows, request)

@@ -6,6 +6,7 @@ Identifiers in addresses are those of a real patient, so that requests reach the
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,7 +17,8 @@ from hypothesis import HealthCheck, given, settings
 
 from outcomes.services import cohort
 from patients.models import Result
-from tests.api.conftest import World, ok
+from patients.services import sites
+from tests.api.conftest import TODAY, Client, World, client_of, ok
 from workflow.models import Alert, TaskDue
 
 EXAMPLES = 6
@@ -27,6 +29,11 @@ SETTINGS = settings(
     derandomize=True,
     suppress_health_check=list(HealthCheck),
 )
+ROLES = ("coordinator", "clinician", "lab_importer", "auditor", "site_admin")
+MALFORMED = (
+    "", "null", "[]", "[[]]", "7", '"text"', "{", "[" * 100_000, '{"reason": "a\\u0000", "\\u0000": 1}',
+    json.dumps({"reason": "x" * 200_000, "lines": 5, "": [{}]}),
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -77,3 +84,55 @@ def test_no_request_that_follows_the_document_breaks_the_server(
 
         broken()
     assert {200, 201, 422} <= told
+
+
+def addresses(world: World, identifiers: dict[str, str]) -> list[tuple[str, str]]:
+    """Method and address of every operation in the document."""
+    paths = ok(world.api().get(reverse("api:schema")))["paths"]
+    return [
+        (verb.upper(), _filled(path, identifiers)) for path, verbs in sorted(paths.items()) for verb in verbs
+    ]
+
+
+def _filled(path: str, identifiers: dict[str, str]) -> str:
+    known = {"version": "1", "name": "milestones.csv", **identifiers}
+    for name, value in known.items():
+        path = path.replace("{" + name + "}", value)
+    return re.sub(r"\{\w+\}", known["patient"], path)
+
+
+def asked(client: Client, method: str, address: str, body: str) -> Any:
+    return client.generic(method, address, body, content_type="application/json", HTTP_IF_MATCH='"1"')
+
+
+def test_no_body_breaks_the_server_and_nobody_unknown_gets_an_answer(
+    world: World, identifiers: dict[str, str]
+) -> None:
+    found = addresses(world, identifiers)
+    assert len(found) > 100
+    forged = client_of(None)
+    forged.credentials(HTTP_AUTHORIZATION="Bearer " + "0" * 64)
+    unknown = [
+        (m, a) for m, a in found for c in (client_of(None), forged) if asked(c, m, a, "{}").status_code != 401
+    ]
+    assert unknown == []
+    writes = [(m, a) for m, a in found if m in ("POST", "PUT", "PATCH")]
+    broken = [
+        (method, address, body[:40])
+        for method, address in writes
+        for body in MALFORMED
+        if asked(world.api("clinician"), method, address, body).status_code >= 500
+    ]
+    assert broken == []
+    for client in (*(world.api(role) for role in ROLES), analyst()):
+        broken = [(m, a, "{}") for m, a in found if asked(client, m, a, "{}").status_code >= 500]
+        assert broken == []
+
+
+def analyst() -> Client:
+    return client_of(
+        sites.create_staff(
+            username="analyst", email="p@example.org", role="payer_analyst", contract="sample-level",
+            since=TODAY.replace(year=2020),
+        )
+    )  # fmt: skip

@@ -162,7 +162,8 @@ class ProphylaxisStop(PatientView):
 class PinsPreview(PatientView):
     @extend_schema(request=shapes.PinIn, responses=OpenApiTypes.OBJECT, operation_id="pins_preview")
     def post(self, request: Request, patient: UUID) -> Response:
-        fields = checked(shapes.PinIn, {"reason": "preview", **dict(request.data)})
+        asked = request.data
+        fields = checked(shapes.PinIn, {"reason": "preview", **asked} if isinstance(asked, dict) else asked)
         today = local_date(timezone.now(), self.patient.site.timezone)
         pins = pathways.new_pins(patient, fields, today=today)
         return Response(pin_changes(patient, pins, today=today))
