@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from workflow.rules.charts import plain
 from workflow.rules.facts import Act, History, InfusionFact, Override, PatientFacts
 
-
 MEASURED = (
     ("pulse", "pulse {}"),
     ("respiratory_rate", "{} breaths a minute"),
