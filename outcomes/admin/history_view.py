@@ -87,9 +87,10 @@ def _facts(known: History) -> Iterator[tuple[Fact, tuple[str, str]]]:
     for i in known.infusions:
         yield i, ("Infusion", f"{i.outcome}, {plain(i.volume_ml)} mL on {_day(i.day0)}")
     for k in known.kits:
-        yield k, ("Kit", f"{k.vials} vials ordered {_day(k.ordered_on)}")
+        lots = ", ".join(dict.fromkeys(filter(None, (k.lot, *k.vial_lots))))
+        yield k, ("Kit", f"{k.vials} vials ordered {_day(k.ordered_on)}{lots and f', lot {lots}'}")
     for z in known.authorizations:
-        yield z, ("Authorization", f"{z.payer}: {z.status}")
+        yield z, ("Authorization", f"{z.payer}: {z.status}{z.number and f', number {z.number}'}")
 
 
 def _together(told: list[Event]) -> Iterator[Event]:

@@ -11,7 +11,7 @@ import pytest
 
 from outcomes.admin import history_view, record_view
 from tests.admin import samples
-from workflow.rules.facts import Act, BleedFact, FactorUseFact, History, known
+from workflow.rules.facts import Act, AuthorizationFact, BleedFact, FactorUseFact, History, KitFact, known
 
 AT = datetime(2026, 11, 20, 9, tzinfo=UTC)
 TODAY = date(2026, 11, 24)
@@ -159,3 +159,34 @@ def test_the_whole_history_is_longer_than_what_is_shown_first():
     told = patient(bleeds=many)
     assert len(history_view.events(told)) == history_view.SHOWN
     assert len(history_view.events(told, shown=None)) >= 60
+
+
+def test_history_names_the_lots_of_a_kit_once_and_the_number_of_an_authorization():
+    kit = KitFact(
+        id=uuid5(samples.WHO, "kit"),
+        recorded_at=AT,
+        ordered_on=date(2026, 11, 2),
+        weight_kg=Decimal(70),
+        vials=14,
+        received_on=None,
+        lot="L1",
+        vial_lots=("L1", "L2"),
+    )
+    paper = AuthorizationFact(
+        id=uuid5(samples.WHO, "paper"),
+        recorded_at=AT,
+        payer="Harbor Health",
+        number="A-17",
+        status="approved",
+        submitted_on=None,
+        decided_on=None,
+        valid_from=None,
+        valid_to=None,
+    )
+    bare = replace(kit, id=uuid5(samples.WHO, "bare kit"), lot="", vial_lots=())
+    unnumbered = replace(paper, id=uuid5(samples.WHO, "unnumbered"), number="")
+    found = lines(patient(kits=(kit, bare), authorizations=(paper, unnumbered)))
+    assert ("Kit", "14 vials ordered 2 Nov 2026, lot L1, L2") in found
+    assert ("Kit", "14 vials ordered 2 Nov 2026") in found
+    assert ("Authorization", "Harbor Health: approved, number A-17") in found
+    assert ("Authorization", "Harbor Health: approved") in found

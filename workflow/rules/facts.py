@@ -206,6 +206,7 @@ class KitFact(Fact):
     received_on: date | None
     ndc: str = ""
     lot: str = ""
+    vial_lots: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -302,7 +302,7 @@ SMALL: dict[str, tuple[type[models.Model], Callable[[dict[str, Any]], Any]]] = {
     "coverages": (Coverage, _fact(CoverageFact, "payer", "contract", "from_on", "to_on")),
     "draws": (Draw, _fact(DrawFact, "panel", "drawn_at", "drawn_on", "lab")),
     "infusions": (Infusion, _infusion),
-    "kits": (Kit, _fact(KitFact, "ordered_on", "weight_kg", "vials", "received_on", "ndc", "lot")),
+    "kits": (Kit, _fact(KitFact, "ordered_on", "weight_kg", "vials", "received_on", "ndc", "lot", "vial_lots")),
     "authorizations": (
         Authorization,
         _fact(
