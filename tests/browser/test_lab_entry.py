@@ -51,7 +51,13 @@ def row_of(page: Any, number: int) -> Any:
 
 
 def wait_for(page: Any, number: int, state: str) -> str:
-    page.wait_for_selector(f'[data-entry="{number}"][data-state="{state}"]')
+    try:
+        page.wait_for_selector(f'[data-entry="{number}"][data-state="{state}"]', timeout=15_000)
+    except Exception as error:
+        told = row_of(page, number)
+        raise AssertionError(
+            f"{told.get_attribute('data-state')}: {told.inner_text()} at {page.url}"
+        ) from error
     return row_of(page, number).locator(".say").inner_text()
 
 

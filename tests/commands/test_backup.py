@@ -97,7 +97,9 @@ def _frozen_until_released(site: Site, post: Post) -> None:
     done = release_mail(by="t", at=later)
     assert done.was_frozen and not release_mail(by="t", at=later).was_frozen
     sent = notices.send(at=later)
-    assert sent.sent > 0 and sent.sent + sent.cancelled == done.waiting
+    assert sent.sent > 0 and sent.sent + sent.cancelled <= done.waiting, (
+        "what rides in a list is no mail of its own"
+    )
     assert notices.send(at=later).sent == 0
     with everywhere(by="t"):
         assert not Notice.objects.filter(key=told.key, sent_at__isnull=False).exists(), "answered meanwhile"
