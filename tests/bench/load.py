@@ -1,6 +1,6 @@
 """Coordinators at work at once over real HTTP: the web process as it runs in production, on one machine.
 
-Each of them opens Today, a patient, the cohort and enters a result over the API, and thinks for five seconds in between.
+Each of them opens Today, a patient, the cohort and enters a result over the API, and thinks for a second in between.
 Answers are wall times, so other work on the machine counts.
 """
 
@@ -24,7 +24,7 @@ from typing import Any
 
 from tests.bench.measuring import Figure
 
-PEOPLE, SECONDS, THINKING = 50, 60, 5.0
+PEOPLE, SECONDS, THINKING = 50, 60, 1.0
 
 
 @dataclass
